@@ -1,0 +1,1 @@
+"""Everything around the Spark jobs: settings, connectors, checks, publishing and the command."""

@@ -1,0 +1,59 @@
+"""Every setting, in one place. Read from STATURE_* in the environment, then from `.env`."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """The project's settings; the names are the environment's without the prefix STATURE_."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STATURE_", env_file=".env", extra="ignore", env_ignore_empty=True
+    )
+
+    home: str = Field("./.stature", description="Where everything is kept: a folder or an object store's URI.")
+    inbox: str | None = Field(None, description="Folder of files that others drop; unset: no inbox.")
+    networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("sample",), description="Connectors that run, comma-separated. The inbox runs whenever it is set."
+    )
+    spark_master: str = Field("local[*]", description="Spark master: local[*], spark://…, k8s://…")
+    spark_driver_memory: str = Field("3g", description="Memory of the Spark driver where it runs locally.")
+    model: str = Field("v1", description="Version of the scoring model.")
+    first_day: date | None = Field(
+        None, description="The declared first day. Unset: the first day that was ever run."
+    )
+    sample_people: int = Field(2000, ge=10, description="People in the sample community.")
+    sample_seed: int = Field(7, ge=0, description="Seed of the sample community.")
+    identity_confidence: float = Field(
+        0.7, ge=0, le=1, description="Links below this confidence do not join an account to a person."
+    )
+
+    @field_validator("networks", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("home", "inbox")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        # Subprocesses run in other folders; a relative home would mean another place there.
+        if value is None or "://" in value:
+            return value
+        return str(Path(value).expanduser().resolve())
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()

