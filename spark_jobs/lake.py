@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
 MANIFEST = "_manifest.json"
+FIRST_DAY = "_first_day.json"
 _DAY_FOLDER = re.compile(r"day=(\d{4}-\d{2}-\d{2})$")
 
 
@@ -115,6 +116,27 @@ class Lake:
     def uri(self, path: str) -> str:
         """A path of this lake's file system as Spark, DuckDB and pyarrow take it."""
         return str(self._fs.unstrip_protocol(path)) if "://" in self.root else path
+
+    # --- the first day ------------------------------------------------------------------------
+
+    def first_day(self) -> date | None:
+        """The declared first day: the only one that is scored without a yesterday."""
+        try:
+            with self._fs.open(f"{self._base}/{FIRST_DAY}", "r") as handle:
+                return date.fromisoformat(json.load(handle)["first_day"])
+        except FileNotFoundError:
+            return None
+
+    def declare_first_day(self, day: date) -> None:
+        """Declare the first day, once.
+
+        Raises LakeError where another first day was declared before: a history has one beginning.
+        """
+        declared = self.first_day()
+        if declared is None:
+            self.write_json(f"{self._base}/{FIRST_DAY}", {"first_day": day.isoformat()})
+        elif declared != day:
+            raise LakeError(f"The history in {self.root} begins on {declared}; {day} cannot begin it as well.")
 
     # --- reading ------------------------------------------------------------------------------
 
