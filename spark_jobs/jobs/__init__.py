@@ -1,0 +1,1 @@
+"""Entry points of the Spark jobs: read, call, write, report."""
