@@ -1,0 +1,51 @@
+# `make` alone lists the targets. Everything is installed into .venv, from requirements.lock.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# A Python from 3.11 to 3.13 that can make virtual environments; override with PYTHON=…
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	2>/dev/null && echo $$python && break; done)
+
+# No tool here tells anybody what it does.
+export DO_NOT_TRACK = 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS = false
+export GX_ANALYTICS_ENABLED = false
+export RUNTIME__DLTHUB_TELEMETRY = false
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test lint format lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | \
+	while IFS='|' read -r target text; do printf '%-16s %s\n' "$$target" "$$text"; done
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "No Python from 3.11 to 3.13 with venv was found. Install one, or say which: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+install: $(BIN)/python  ## make .venv and install everything (a second call does nothing)
+	@$(BIN)/python .ci/install.py
+
+demo: install  ## run 30 days of the sample network and look at the result
+	@$(BIN)/stature demo
+
+dev: install  ## open Dagster's UI on the same project
+	@$(BIN)/stature dev
+
+test: install  ## run every test
+	@$(BIN)/python -m pytest
+
+lint: install  ## check style, types, SQL and contracts, as the pre-commit hooks do
+	@$(BIN)/pre-commit run --all-files
+
+format: install  ## put the code into form
+	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
+
+lock: install  ## write requirements.lock again from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --group dev pyproject.toml --output-file requirements.lock
+
+clean:  ## remove .venv and caches (never the data in .stature)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
