@@ -3,7 +3,8 @@
 A table's day is a folder of files and one manifest, written last. Readers follow manifests and
 nothing else, because object stores have no atomic rename of folders: a file that no manifest names
 does not exist, however it came to be there. Replacing a day means writing new files beside the old,
-swapping the manifest, then removing what it no longer names.
+swapping the manifest, then removing what it no longer names. On a local disk the files are on the disk
+before the manifest that names them is, so that a power cut leaves the old day or the new one.
 
 No Spark here: the orchestration, dbt's publishing and the jobs share this one module.
 """
@@ -12,22 +13,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any
+from typing import IO, Any
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 MANIFEST = "_manifest.json"
 FIRST_DAY = "_first_day.json"
 _DAY_FOLDER = re.compile(r"day=(\d{4}-\d{2}-\d{2})$")
+_PIECE = 1 << 20
 
 
 class LakeError(Exception):
@@ -41,7 +45,7 @@ class LakeFile:
     name: str
     rows: int | None
     bytes: int
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def as_json(self) -> dict[str, Any]:
         return {"name": self.name, "rows": self.rows, "bytes": self.bytes, **self.extra}
@@ -96,8 +100,10 @@ class Lake:
     def __init__(self, root: str, area: str = "lake") -> None:
         self.root = root.rstrip("/")
         self.area = area
-        fs, path = url_to_fs(self.root)
+        # Other processes write here too: a listing remembered from before would hide what they wrote.
+        fs, path = url_to_fs(self.root, use_listings_cache=False)
         self._fs: fsspec.AbstractFileSystem = fs
+        self._local = isinstance(fs, LocalFileSystem)
         self._base = f"{path.rstrip('/')}/{area}"
 
     @cached_property
@@ -136,28 +142,46 @@ class Lake:
         if declared is None:
             self.write_json(f"{self._base}/{FIRST_DAY}", {"first_day": day.isoformat()})
         elif declared != day:
-            raise LakeError(f"The history in {self.root} begins on {declared}; {day} cannot begin it as well.")
+            raise LakeError(
+                f"The history in {self.root} begins on {declared}; {day} cannot begin it as well."
+            )
 
     # --- reading ------------------------------------------------------------------------------
 
     def days(self, table: str) -> list[date]:
         """Days of a table that exist, in order."""
-        found = []
-        for path in self._ls(self.table_path(table)):
-            match = _DAY_FOLDER.search(path)
-            if match and self._fs.exists(f"{path}/{MANIFEST}"):
-                found.append(date.fromisoformat(match.group(1)))
-        return sorted(found)
+        folder = self.table_path(table)
+        if self._local:
+            manifests = [f"{path}/{MANIFEST}" for path in self._ls(folder)]
+            folders = [os.path.dirname(path) for path in manifests if os.path.exists(path)]
+        else:
+            # One listing of everything is a request a thousand files; asking a day at a time is one each.
+            folders = [p.rsplit("/", 1)[0] for p in self._find(folder) if p.endswith(f"/{MANIFEST}")]
+        matches = (_DAY_FOLDER.search(path) for path in folders)
+        return sorted(date.fromisoformat(match.group(1)) for match in matches if match)
 
     def exists(self, table: str, day: date) -> bool:
         return bool(self._fs.exists(f"{self.day_path(table, day)}/{MANIFEST}"))
 
     def manifest(self, table: str, day: date) -> Manifest | None:
+        """What the day consists of; None where it does not exist. LakeError for a damaged manifest."""
+        path = f"{self.day_path(table, day)}/{MANIFEST}"
         try:
-            with self._fs.open(f"{self.day_path(table, day)}/{MANIFEST}", "r") as handle:
-                return Manifest.from_json(json.load(handle))
+            with self._fs.open(path, "rb") as handle:
+                return _parse_manifest(path, handle.read())
         except FileNotFoundError:
             return None
+
+    def manifests(self, table: str, days: Iterable[date] | None = None) -> dict[date, Manifest]:
+        """The manifests of those days that exist (all days, where none are given), in day order."""
+        wanted = self.days(table) if days is None else sorted(days)
+        if getattr(self._fs, "async_impl", False) and wanted:
+            # An object store answers many reads at once about as fast as one.
+            paths = {f"{self.day_path(table, day)}/{MANIFEST}": day for day in wanted}
+            contents = self._fs.cat(list(paths), on_error="omit")
+            return {day: _parse_manifest(p, contents[p]) for p, day in paths.items() if p in contents}
+        read = ((day, self.manifest(table, day)) for day in wanted)
+        return {day: manifest for day, manifest in read if manifest is not None}
 
     def files(self, table: str, days: Iterable[date]) -> list[str]:
         """URIs of a table's files on those days that exist, in day order."""
@@ -178,7 +202,8 @@ class Lake:
         for file in manifest.files:
             with self._fs.open(f"{self.day_path(table, day)}/{file.name}", "rb") as handle:
                 tables.append(pq.read_table(handle, columns=list(columns) if columns else None))
-        return pa.concat_tables(tables) if tables else pa.table({})
+        # Spark, dlt and pyarrow name a list's items differently, and that alone must not fail a read.
+        return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
 
     def open(self, path: str, mode: str = "rb") -> Any:
         return self._fs.open(path, mode)
@@ -193,9 +218,13 @@ class Lake:
         run_id: str,
         notes: Mapping[str, Any] | None = None,
     ) -> Manifest:
-        """Make `files`, already in the day's folder, the day; then remove what it no longer names."""
+        """Make `files`, already in the day's folder, the day; then remove what it no longer names.
+
+        Raises LakeError, and leaves the day as it was, where one of the files is not there.
+        """
         manifest = Manifest(table, day, tuple(files), run_id, datetime.now(UTC), notes or {})
         folder = self.day_path(table, day)
+        self._settle(folder, manifest)
         self._fs.makedirs(folder, exist_ok=True)
         self.write_json(f"{folder}/{MANIFEST}", manifest.as_json())
         self._sweep(folder, keep={f.name for f in manifest.files})
@@ -226,11 +255,16 @@ class Lake:
 
     def put_copy(self, source: str, table: str, day: date, name: str) -> tuple[LakeFile, str]:
         """Copy a file of any file system into the day's folder in pieces; its entry and SHA-256."""
+        with fsspec.open(source, "rb") as incoming:
+            return self.put_stream(incoming, table, day, name)
+
+    def put_stream(self, incoming: IO[bytes], table: str, day: date, name: str) -> tuple[LakeFile, str]:
+        """Write an open file's bytes into the day's folder in pieces; its entry and SHA-256."""
         path = f"{self.day_path(table, day)}/{name}"
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
         digest, size = hashlib.sha256(), 0
-        with fsspec.open(source, "rb") as incoming, self._fs.open(path, "wb") as outgoing:
-            while chunk := incoming.read(1 << 20):
+        with self._fs.open(path, "wb") as outgoing:
+            while chunk := incoming.read(_PIECE):
                 digest.update(chunk)
                 size += len(chunk)
                 outgoing.write(chunk)
@@ -255,10 +289,12 @@ class Lake:
         return found
 
     def discard_uncommitted(self, table: str, days: Iterable[date]) -> None:
-        """Remove files that a killed run left in these days' folders."""
+        """Remove files that a killed run left in these days' folders, folders inside them included."""
         for day in days:
             manifest = self.manifest(table, day)
-            self._sweep(self.day_path(table, day), keep={f.name for f in manifest.files} if manifest else set())
+            self._sweep(
+                self.day_path(table, day), keep={f.name for f in manifest.files} if manifest else set()
+            )
 
     def drop_day(self, table: str, day: date) -> None:
         """Remove a day: the manifest first, so that no reader sees half of it."""
@@ -270,20 +306,63 @@ class Lake:
 
     def write_json(self, path: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file whole or not at all."""
+        text = json.dumps(content, indent=1, sort_keys=True, default=str).encode()
+        if getattr(self._fs, "async_impl", False):
+            self._fs.pipe_file(path, text)  # an object store shows an object whole or not at all
+            return
         temporary = f"{path}.{secrets.token_hex(4)}.tmp"
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        with self._fs.open(temporary, "w") as handle:
-            json.dump(content, handle, indent=1, sort_keys=True, default=str)
-        self._fs.mv(temporary, path)
+        with self._fs.open(temporary, "wb") as handle:
+            handle.write(text)
+        if self._local:
+            _to_disk(temporary)
+            os.replace(temporary, path)
+            _to_disk(os.path.dirname(path))
+        else:
+            self._fs.mv(temporary, path)
+
+    def _settle(self, folder: str, manifest: Manifest) -> None:
+        """Have the files of a day to be on the disk; LakeError where one is missing."""
+        if not self._local:
+            return
+        for file in manifest.files:
+            try:
+                _to_disk(f"{folder}/{file.name}")
+            except FileNotFoundError:
+                missing = f"{manifest.table} on {manifest.day}: {file.name} is not in {folder}"
+                raise LakeError(f"{missing}; the day stays as it was.") from None
 
     def _ls(self, path: str) -> list[str]:
-        if not self._fs.exists(path):
+        try:
+            return [str(p).rstrip("/") for p in self._fs.ls(path, detail=False)]
+        except FileNotFoundError:
             return []
-        self._fs.invalidate_cache(path)
-        return [str(p).rstrip("/") for p in self._fs.ls(path, detail=False)]
+
+    def _find(self, path: str) -> list[str]:
+        """Every file below a folder; none where the folder is missing."""
+        try:
+            return [str(p) for p in self._fs.find(path)]
+        except FileNotFoundError:
+            return []
 
     def _sweep(self, folder: str, keep: set[str]) -> None:
-        for path in self._ls(folder):
-            name = path.rsplit("/", 1)[-1]
-            if name != MANIFEST and not self._fs.isdir(path) and name not in keep:
+        """Remove the folder's files, at any depth, but the manifest and `keep` (relative names)."""
+        for path in self._find(folder):
+            if path[len(folder) + 1 :] not in keep | {MANIFEST}:
                 self._fs.rm_file(path)
+
+
+def _parse_manifest(path: str, content: bytes) -> Manifest:
+    try:
+        return Manifest.from_json(json.loads(content))
+    except (ValueError, KeyError, TypeError) as error:
+        raise LakeError(f"The manifest {path} is damaged: {error!r}.") from error
+
+
+def _to_disk(path: str) -> None:
+    """Wait until a local file's or folder's content is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
