@@ -1,0 +1,1 @@
+"""The graph engine: PageRank and the spread of trust, on arrays."""

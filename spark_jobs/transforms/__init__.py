@@ -1,0 +1,1 @@
+"""Transforms: a DataFrame in, a DataFrame out, and the array arithmetic inside them."""

@@ -1,0 +1,153 @@
+"""Steps 1 to 3: what each account lately gave each other, fresh attention, give-back.
+
+Pairs are parallel arrays sorted by (actor, target). Accounts are numbered in the order of their ids,
+so that every sum runs in the same order however the input was partitioned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spark_jobs.scoring_model import ScoringModel
+from spark_jobs.transforms.scoring.arrays import Bools, Floats, Ints, summed
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Directed pairs of one network, each array (pairs,), sorted by actor, then target."""
+
+    actor: Ints
+    target: Ints
+    mass: Floats
+    follow_mass: Floats
+
+    @classmethod
+    def empty(cls) -> Pairs:
+        none = np.zeros(0, dtype=np.int64)
+        return cls(none, none, np.zeros(0), np.zeros(0))
+
+    def renumbered(self, numbers: Ints) -> Pairs:
+        """The same pairs after accounts were renumbered; `numbers` keeps their order."""
+        return Pairs(numbers[self.actor], numbers[self.target], self.mass, self.follow_mass)
+
+
+@dataclass(frozen=True)
+class Reactions:
+    """A day's reactions of one network, added up by pair, kind and age, each array (groups,).
+
+    `kind` indexes KINDS, `age` is days between the event and its arrival.
+    """
+
+    actor: Ints
+    target: Ints
+    kind: Ints
+    age: Ints
+    count: Ints
+
+    @classmethod
+    def grouped(cls, actor: Ints, target: Ints, kind: Ints, age: Ints) -> Reactions:
+        """Group single reactions. Counting whole events keeps the sums exact in any order."""
+        if len(actor) == 0:
+            none = np.zeros(0, dtype=np.int64)
+            return cls(none, none, none, none, none)
+        order = np.lexsort((age, kind, target, actor))
+        a, t, k, g = actor[order], target[order], kind[order], age[order]
+        starts = np.flatnonzero(
+            np.concatenate(([True], (np.diff(a) | np.diff(t) | np.diff(k) | np.diff(g)) != 0))
+        )
+        count = np.diff(np.append(starts, len(a)))
+        return cls(a[starts], t[starts], k[starts], g[starts], count)
+
+
+@dataclass(frozen=True)
+class Follows:
+    """A day's follows and unfollows, the last of each pair; `age` in days, `begins` False ends one."""
+
+    actor: Ints
+    target: Ints
+    age: Ints
+    begins: Bools
+
+
+@dataclass(frozen=True)
+class PairDay:
+    """Pairs after a day, and what each reaction group of the day brought.
+
+    `pair` (groups,) is the pair of each group; `fresh` (groups,) its fresh attention g. `saturated`
+    G, `follow_saturated` (G with follows), `give_back` r and `give_back_before` (r before the day's
+    events) are (pairs,).
+    """
+
+    pairs: Pairs
+    pair: Ints
+    fresh: Floats
+    saturated: Floats
+    follow_saturated: Floats
+    give_back: Floats
+    give_back_before: Floats
+
+
+def pair_day(
+    pairs: Pairs, accounts: int, reactions: Reactions, follows: Follows, clock: float, model: ScoringModel
+) -> PairDay:
+    """Let `clock` days pass over the pairs, then add the day's reactions and follows."""
+    saturation = model.pair.saturation
+    faded = pairs.mass * 0.5 ** (clock / model.pair.half_life_days)
+    follow_faded = pairs.follow_mass * 0.5 ** (clock / model.follow.half_life_days)
+
+    old_key = pairs.actor * accounts + pairs.target
+    group_key = reactions.actor * accounts + reactions.target
+    follow_key = follows.actor * accounts + follows.target
+    key = np.union1d(old_key, np.concatenate((group_key, follow_key)))
+    before, follow_mass = np.zeros(len(key)), np.zeros(len(key))
+    at_old = np.searchsorted(key, old_key)
+    before[at_old] = faded
+    follow_mass[at_old] = follow_faded
+
+    weights = np.array(model.kinds.in_order())
+    # A late row counts at its true age: as if it had arrived in time and faded since.
+    arriving = weights[reactions.kind] * reactions.count * 0.5 ** (reactions.age / model.pair.half_life_days)
+    pair = np.searchsorted(key, group_key)
+    added = summed(pair, arriving, len(key))
+    mass = before + added
+    fresh_of_pair = saturation * (np.exp(-before / saturation) - np.exp(-mass / saturation))
+    share = np.divide(arriving, added[pair], out=np.zeros(len(pair)), where=added[pair] > 0)
+
+    at_follow = np.searchsorted(key, follow_key)
+    begun = model.follow.mass * 0.5 ** (follows.age / model.follow.half_life_days)
+    follow_mass[at_follow] = np.where(follows.begins, begun, 0.0)
+
+    actor, target = key // max(accounts, 1), key % max(accounts, 1)
+    back = _reverse(key, actor, target, accounts)
+    rho = model.give_back.weight
+    return PairDay(
+        pairs=Pairs(actor, target, mass, follow_mass),
+        pair=pair,
+        fresh=fresh_of_pair[pair] * share,
+        saturated=1 - np.exp(-mass / saturation),
+        follow_saturated=1 - np.exp(-(mass + follow_mass) / saturation),
+        give_back=1 / (1 + rho * _looked_up(mass, back)),
+        give_back_before=1 / (1 + rho * _looked_up(before, back)),
+    )
+
+
+def without_faint(pairs: Pairs, model: ScoringModel) -> Pairs:
+    """Pairs that still count; the rest restart at zero when they next meet."""
+    kept = (pairs.mass >= model.pair.drop_below) | (pairs.follow_mass >= model.pair.drop_below)
+    mass = np.where(pairs.mass >= model.pair.drop_below, pairs.mass, 0.0)
+    follow_mass = np.where(pairs.follow_mass >= model.pair.drop_below, pairs.follow_mass, 0.0)
+    return Pairs(pairs.actor[kept], pairs.target[kept], mass[kept], follow_mass[kept])
+
+
+def _reverse(key: Ints, actor: Ints, target: Ints, accounts: int) -> Ints:
+    """Index of each pair's reverse pair, -1 where there is none."""
+    wanted = target * accounts + actor
+    at = np.searchsorted(key, wanted)
+    found = np.minimum(at, max(len(key) - 1, 0))
+    return np.where(key[found] == wanted, found, -1) if len(key) else at
+
+
+def _looked_up(values: Floats, index: Ints) -> Floats:
+    return np.where(index >= 0, values[index], 0.0) if len(values) else np.zeros(0)
