@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spark_jobs.scoring_model import KINDS, ScoringModel
-from spark_jobs.transforms.scoring.arrays import Floats, summed
+from spark_jobs.transforms.scoring.arrays import Floats, ratio, summed
 from spark_jobs.transforms.scoring.pairs import PairDay, Reactions
 
 
