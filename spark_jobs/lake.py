@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import IO, Any
 
 import fsspec
@@ -122,6 +123,11 @@ class Lake:
     def uri(self, path: str) -> str:
         """A path of this lake's file system as Spark, DuckDB and pyarrow take it."""
         return str(self._fs.unstrip_protocol(path)) if "://" in self.root else path
+
+    @property
+    def local_root(self) -> Path | None:
+        """STATURE_HOME as a folder of this machine; None where it is an object store."""
+        return Path(self._base).parent if self._local else None
 
     # --- the first day ------------------------------------------------------------------------
 

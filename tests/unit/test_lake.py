@@ -169,6 +169,12 @@ def test_pending_is_a_lake_of_its_own(lake: Lake) -> None:
     assert lake.pending.days("daily_score") == [DAY]
 
 
+def test_only_a_folder_has_a_local_root(lake: Lake) -> None:
+    local = lake.local_root
+    assert (str(local) if local else None) == (None if "://" in lake.root else lake.root)
+    assert lake.pending.local_root == local
+
+
 def test_files_are_uris_that_others_can_open(lake: Lake) -> None:
     lake.write_arrow("accounts", DAY, rows(7), "run")
     (uri,) = lake.files("accounts", [DAY])

@@ -1,0 +1,73 @@
+"""Which connectors there are, and what a connector is.
+
+A new network needs one module and one line in `CONNECTORS`. Modules are imported when they run, so that
+nobody pays for the clients of networks that are not configured.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Protocol, cast
+
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from dlt.extract import DltSource
+
+INBOX = "inbox"
+"""The one source that is no dlt connector: its files are copied as they are."""
+
+CONNECTORS: Mapping[str, str] = {
+    "sample": "orchestration.connectors.sample",
+}
+"""Module of each network, by the name that STATURE_NETWORKS uses."""
+
+
+class ConnectorError(Exception):
+    """Something about a source that its user can mend: the message says what, where and how."""
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One day asked of one network: what happened on `day` (UTC). `first_day` is where the history begins."""
+
+    settings: Settings
+    day: date
+    first_day: date
+
+
+class Connector(Protocol):
+    """What a network's module offers."""
+
+    def source(self, pull: Pull) -> DltSource:
+        """What a day brought, as Arrow tables or rows marked with the name of their table."""
+
+
+def connector(name: str) -> Connector:
+    """The network's module; ConnectorError where the name is unknown."""
+    if name not in CONNECTORS:
+        raise ConnectorError(_unknown([name]))
+    return cast(Connector, importlib.import_module(CONNECTORS[name]))
+
+
+def source_names(settings: Settings) -> tuple[str, ...]:
+    """The sources that these settings ask for, each once; the inbox last, whenever it is set.
+
+    ConnectorError where STATURE_NETWORKS names an unknown connector, or the inbox where none is set.
+    """
+    named = tuple(dict.fromkeys(settings.networks))
+    unknown = [name for name in named if name not in CONNECTORS and name != INBOX]
+    if unknown:
+        raise ConnectorError(_unknown(unknown))
+    if INBOX in named and settings.inbox is None:
+        raise ConnectorError("STATURE_NETWORKS names the inbox: set STATURE_INBOX to its folder, too.")
+    networks = tuple(name for name in named if name != INBOX)
+    return (*networks, INBOX) if settings.inbox is not None else networks
+
+
+def _unknown(names: list[str]) -> str:
+    known = ", ".join([*sorted(CONNECTORS), INBOX])
+    return f"STATURE_NETWORKS: there is no connector {', '.join(map(repr, names))}. There are: {known}."
