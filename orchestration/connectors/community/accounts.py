@@ -191,7 +191,8 @@ def privacy_requests(
             index = index[back & (request == 0)]
             request = np.full(len(index), len(_REQUESTS) - 1)
         when = uniform(settings.seed, Stream.PRIVACY, index, salt=3)
-        contact = np.isin(index, contacts.index[contacts.known_on <= asked_on]) & (when < 0.5)
+        by_contact = uniform(settings.seed, Stream.PRIVACY, index, salt=4) < 0.5
+        contact = by_contact & np.isin(index, contacts.index[contacts.known_on <= asked_on])
         on_sample = crowd.on[SAMPLE][index]
         ids = [account_ids(index, settings.seed, network.customs) for network in networks]
         account_id = pc.if_else(pa.array(on_sample), ids[0], ids[1])

@@ -27,8 +27,8 @@ class Events:
     """Activities as arrays, one row each: what became of them in text is made at the very end.
 
     number: unique in the network, also the content's own number for a post, quote and reply. kind: see Kind.
-    actor, target: person indices, NOBODY for none. content: number of the content reacted to, NO_CONTENT for
-    none. time: microseconds since 1970 UTC. topics: a topic pair.
+    actor, target: person indices, NOBODY for none. content: number of the content reacted to, for a post its
+    own, NO_CONTENT for none. time: microseconds since 1970 UTC. topics: a topic pair.
     """
 
     number: Ints
@@ -117,12 +117,13 @@ def posts(network: Network, day_number: int) -> Posts:
     order = np.argsort(time, kind="stable")
     author, time = author[order], time[order]
     count = len(author)
+    number = network.number_base(day_number, Stream.CASCADE) + np.arange(count)
     events = Events(
-        number=network.number_base(day_number, Stream.CASCADE) + np.arange(count),
+        number=number,
         kind=np.full(count, int(Kind.POST)),
         actor=author,
         target=np.full(count, NOBODY),
-        content=np.full(count, NO_CONTENT),
+        content=number,
         time=time,
         topics=topic_pairs(network, author, rng),
     )

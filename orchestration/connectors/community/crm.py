@@ -57,7 +57,7 @@ def contacts(settings: CommunitySettings, crowd: People, day_number: int) -> Con
     """Everybody the CRM knows by the end of a day."""
     index = crowd.index
     inside = ~crowd.is_bot & (uniform(settings.seed, Stream.CRM, index) < settings.crm_share)
-    inside |= index == WELL_KNOWN_PERSON
+    inside |= (index == WELL_KNOWN_PERSON) & (settings.crm_share > 0)
     index = index[inside]
     wait = 1 + (uniform(settings.seed, Stream.CRM, index, salt=1) * KNOWN_WITHIN).astype(np.int64)
     later = (uniform(settings.seed, Stream.CRM, index, salt=2) < KNOWN_LATER) & (index != WELL_KNOWN_PERSON)

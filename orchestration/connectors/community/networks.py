@@ -72,6 +72,9 @@ CUSTOMS = (
 class Network:
     """One network as it stands on a day.
 
+    What belongs to an earlier day must come out the same from a later day's network: a day's events look at
+    `founders` and `acting`, never at how many `accounts` there are.
+
     accounts: person indices of its account holders, ascending. influence: per person, hidden, on this network
     (0 without an account). post_rate: per person, posts a day. reactions_per_influence: first reactions to an
     average post of an author of influence 1. follow_pools: whom people follow.
@@ -92,6 +95,11 @@ class Network:
     def members(self) -> Bools:
         """Who has an account here, one flag a person."""
         return self.crowd.on[self.customs.name]
+
+    @property
+    def founders(self) -> int:
+        """How many of the accounts were there on the first day."""
+        return int(np.searchsorted(self.accounts, self.settings.people))
 
     def acting(self, day_number: int) -> Ints:
         """Person indices of the account holders who act on a day, ascending."""

@@ -90,7 +90,7 @@ def _reactions(
 ) -> tuple[Events, Floats]:
     """One wave: who takes up what was shown, how and when; with the quality of the content taken up."""
     # Nobody's post reaches more than a fifth of the network in one go, however small it is.
-    ceiling = max(1.0, 0.2 * len(network.accounts))
+    ceiling = max(1.0, 0.2 * network.founders)
     rows = np.repeat(
         np.arange(len(shown.content)),
         rng.poisson(np.minimum(shown.expected * season(network, day_number), ceiling)),
