@@ -1,0 +1,157 @@
+{{ config(materialized='table') }}
+
+with requests as (
+    select
+        crm,
+        contact_id,
+        request
+    from {{ ref('int_privacy_request') }}
+    where contact_id is not null
+),
+
+objecting_people as (
+    select distinct coalesce(links.person_id, 'acct:' || requests.network || ':' || requests.account_id) as person_id
+    from {{ ref('int_privacy_request') }} as requests
+    left join {{ ref('int_person_account') }} as links
+        on requests.network = links.network and requests.account_id = links.account_id and links.is_open
+    where requests.account_id is not null and requests.request = 'object'
+),
+
+largest_parts as (
+    select
+        parts.person_id,
+        arg_max({'part': parts.part, 'network': parts.network}, parts.points) as part
+    from {{ ref('score_parts') }} as parts
+    inner join {{ ref('int_latest_day') }} as latest
+        on parts.day = latest.day
+    where parts.part not in ('base', 'ceiling') and parts.points > 0
+    group by parts.person_id
+),
+
+topics as (
+    select
+        topics.person_id,
+        max(topics.topic) filter (where topics.rank = 1) as topic_1,
+        max(topics.topic) filter (where topics.rank = 2) as topic_2,
+        max(topics.topic) filter (where topics.rank = 3) as topic_3
+    from {{ ref('stg_topic_score') }} as topics
+    inner join {{ ref('int_latest_day') }} as latest
+        on topics.day = latest.day
+    semi join {{ ref('int_ledger_revision') }} as revisions
+        on topics.day = revisions.day and topics.revision = revisions.revision and revisions.is_latest
+    group by topics.person_id
+),
+
+-- Whether the contact may have a score comes before what the score is.
+contacts as (
+    select
+        contacts.crm,
+        contacts.contact_id,
+        contacts.lifetime_value,
+        contacts.currency,
+        date_diff('day', contacts.customer_since, latest.day) as tenure_days,
+        matches.person_id,
+        matches.match_method,
+        matches.match_confidence,
+        case
+            when requests.request = 'erase' then 'erased'
+            when requests.request = 'opt_out' then 'opted_out'
+            when withheld.person_id is not null then withheld.unscored_reason
+        end as refusal,
+        case
+            when requests.request = 'object' or objecting_people.person_id is not null then 'objected'
+            when year(latest.day) - contacts.birth_year < 18 then 'under_age'
+            when matches.person_id is null then 'not_matched'
+        end as obstacle,
+        percent_rank() over (
+            partition by contacts.crm, contacts.currency
+            order by contacts.lifetime_value nulls first
+        ) as value_rank
+    from {{ ref('int_contact') }} as contacts
+    cross join {{ ref('int_latest_day') }} as latest
+    left join requests
+        on contacts.crm = requests.crm and contacts.contact_id = requests.contact_id
+    left join {{ ref('int_contact_match') }} as matches
+        on contacts.crm = matches.crm and contacts.contact_id = matches.contact_id
+    left join {{ ref('int_withheld_person') }} as withheld
+        on matches.person_id = withheld.person_id
+    left join objecting_people
+        on matches.person_id = objecting_people.person_id
+),
+
+scored as (
+    select
+        contacts.crm,
+        contacts.contact_id,
+        case when contacts.refusal is null then contacts.person_id end as person_id,
+        case when contacts.refusal is null then contacts.match_method end as match_method,
+        case when contacts.refusal is null then contacts.match_confidence end as match_confidence,
+        scores.day,
+        scores.score,
+        scores.score_low,
+        scores.score_high,
+        scores.percentile,
+        scores.change_7d,
+        scores.change_30d,
+        topics.topic_1,
+        topics.topic_2,
+        topics.topic_3,
+        largest_parts.part,
+        case
+            when scores.score is null
+                then coalesce(contacts.refusal, contacts.obstacle, latest_scores.unscored_reason, 'not_scored')
+        end as unscored_reason,
+        contacts.lifetime_value,
+        contacts.currency,
+        greatest(contacts.tenure_days, 0) as tenure_days,
+        coalesce(service.service_events_90d, 0) as service_events_90d,
+        coalesce(service.open_cases, 0) as open_cases,
+        coalesce(service.double_failure, false) as double_failure,
+        coalesce(contacts.lifetime_value > 0 and contacts.value_rank >= 0.9, false) as is_of_high_value
+    from contacts
+    left join {{ ref('score_latest') }} as latest_scores
+        on contacts.person_id = latest_scores.person_id
+    left join {{ ref('score_latest') }} as scores
+        on
+            contacts.person_id = scores.person_id
+            and contacts.refusal is null
+            and contacts.obstacle is null
+            and scores.score is not null
+    left join topics
+        on scores.person_id = topics.person_id
+    left join largest_parts
+        on scores.person_id = largest_parts.person_id
+    left join {{ ref('int_contact_service') }} as service
+        on contacts.crm = service.crm and contacts.contact_id = service.contact_id
+)
+
+select
+    crm,
+    contact_id,
+    person_id,
+    match_method,
+    match_confidence,
+    day,
+    score,
+    score_low,
+    score_high,
+    percentile,
+    change_7d,
+    change_30d,
+    topic_1,
+    topic_2,
+    topic_3,
+    {{ score_sentence() }} as sentence,
+    unscored_reason,
+    lifetime_value,
+    currency,
+    tenure_days,
+    service_events_90d,
+    open_cases,
+    double_failure,
+    -- Every reason adds and none takes away: nobody waits longer for a low score or for having none.
+    cast(coalesce(percentile >= 90, false) as integer)
+    + cast(is_of_high_value as integer)
+    + 2 * cast(double_failure as integer)
+    + cast(open_cases > 0 as integer) as priority
+from scored

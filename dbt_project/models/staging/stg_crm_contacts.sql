@@ -1,0 +1,13 @@
+{{ config(meta={'lake_table': 'crm_contacts'}) }}
+
+select
+    crm,
+    contact_id,
+    email,
+    lifetime_value,
+    currency,
+    customer_since,
+    birth_year,
+    updated_at,
+    day
+from {{ lake_rows('crm_contacts', is_incremental()) }}
