@@ -93,7 +93,7 @@ def _reactions(
     ceiling = max(1.0, 0.2 * network.founders)
     rows = np.repeat(
         np.arange(len(shown.content)),
-        rng.poisson(np.minimum(shown.expected * season(network, day_number), ceiling)),
+        rng.poisson(np.minimum(shown.expected, ceiling)),
     )
     actor = network.audience.draw(rng, shown.around[rows], day_number)
     kinds = np.array(REACTION_KINDS, dtype=np.int64)

@@ -1,7 +1,7 @@
 """One day of the community as Arrow tables, and the truth behind it.
 
-Measured on two cores: 2,000 people 0.1 s a day, 5,000 people 0.1 s, 1,000,000 people 25 s and 1.3 GB for
-4.8 million activities.
+Measured on two cores: 2,000 people 0.1 s a day, 5,000 people 0.1 s, 1,000,000 people 18-33 s and
+1.3-1.7 GB for some five million activities.
 """
 
 from collections.abc import Iterator, Mapping
