@@ -1,0 +1,244 @@
+"""A network's records as the arrays that its days are scored on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_jobs.scoring_model import KINDS, POSTING_KINDS
+from spark_jobs.transforms.scoring.account_people import PeopleOfAccounts
+from spark_jobs.transforms.scoring.accounts import NEVER, Accounts
+from spark_jobs.transforms.scoring.arrays import Bools, Ints, summed
+from spark_jobs.transforms.scoring.network_day import DayEvents, NetworkState
+from spark_jobs.transforms.scoring.network_layouts import ALL_KINDS, INPUT_LAYOUTS
+from spark_jobs.transforms.scoring.pairs import Follows, Pairs, Reactions
+from spark_jobs.transforms.scoring.records import Columns, codes, codes_or, columns_of, sorted_universe
+from spark_jobs.transforms.scoring.topics import ReactionTopics, Topics
+
+SLOW_COLUMNS = tuple(f"slow_{kind}" for kind in KINDS)
+SAME_NAME = (
+    "trust",
+    "authority",
+    "posts_long",
+    "posts_short",
+    "posts_long_weight",
+    "posts_short_weight",
+    "weight",
+    "weight_sq",
+    "slow_sq",
+    "fast",
+    "fast_weight",
+)
+"""Numbers of an account that are called the same in the state's table and in the arrays."""
+
+
+class NetworkInput:
+    """One network's records: ids numbered in order, columns as arrays."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.columns = columns_of(table, INPUT_LAYOUTS)
+        self.network = table["network"][0].as_py()
+        activity, snapshot = self.columns["activity"], self.columns["snapshot"]
+        pairs = self.columns["pair_state"]
+        self.ids = sorted_universe(
+            [
+                self.columns["account_state"].key_1,
+                activity.key_1,
+                activity.key_2,
+                snapshot.key_1,
+                pairs.key_1,
+                pairs.key_2,
+                self.columns["person_link"].key_1,
+            ]
+        )
+        topics = activity.texts.flatten() if len(activity) else pa.array([], pa.string())
+        self.topics = sorted_universe([self.columns["topic_state"].key_2, topics])
+        self.actor = codes(activity.key_1, self.ids)
+        self.target = codes_or(activity.key_2, self.ids, -1)
+        self.kind = activity.integers("kind_code")
+        self.late = np.maximum(activity.integers("late_days"), 0)
+        self.occurred = activity.integers("occurred_at")
+        self.activity_day = activity.days
+        self.topic_rows, self.topic_codes = _topic_rows(activity, self.topics)
+        self.snapshot_account = codes(snapshot.key_1, self.ids)
+        self.snapshot_day = snapshot.days
+        self.people = PeopleOfAccounts(self.columns["person_link"], self.columns["standing"], self.ids)
+
+    def state(self) -> NetworkState:
+        """The state that the records carry; empty at a history's beginning."""
+        rows = self.columns["account_state"]
+        if len(rows) == 0:
+            return NetworkState.empty()
+        code = codes(rows.key_1, self.ids)
+        order = np.argsort(code)
+        accounts = Accounts(
+            code=code[order],
+            handle=np.asarray(rows.text().to_numpy(zero_copy_only=False), dtype=object)[order],
+            first_seen=rows.integers("first_seen_on")[order],
+            created=rows.integers("created_on", NEVER)[order],
+            last_active=rows.integers("last_active_on", NEVER)[order],
+            verified=rows.flags("is_verified")[order],
+            seed=rows.flags("is_seed")[order],
+            slow=np.column_stack([rows[name] for name in SLOW_COLUMNS])[order],
+            rising_days=rows.integers("rising_days")[order],
+            **{name: rows[name][order] for name in SAME_NAME},
+        )
+        network = self.columns["network_state"]
+        stopped = network.texts[0].as_py() if len(network) else None
+        return NetworkState(
+            accounts=accounts,
+            pairs=self._pairs(accounts),
+            topics=self._topics(accounts),
+            stopped=frozenset(int(np.datetime64(d, "D").astype(np.int64)) for d in stopped or ()),
+            clock_days=float(network["clock_days"][0]) if len(network) else 0.0,
+            seeds_drawn_on=int(network.integers("seeds_drawn_on", NEVER)[0]) if len(network) else NEVER,
+        )
+
+    def _pairs(self, accounts: Accounts) -> Pairs:
+        rows = self.columns["pair_state"]
+        actor = accounts.numbers_of(codes(rows.key_1, self.ids))
+        target = accounts.numbers_of(codes(rows.key_2, self.ids))
+        order = np.lexsort((target, actor))
+        return Pairs(actor[order], target[order], rows["mass"][order], rows["follow_mass"][order])
+
+    def _topics(self, accounts: Accounts) -> Topics:
+        rows = self.columns["topic_state"]
+        account = accounts.numbers_of(codes(rows.key_1, self.ids))
+        topic = codes(rows.key_2, self.topics)
+        order = np.lexsort((topic, account))
+        return Topics(account[order], topic[order], rows["attention"][order], rows["evidence"][order])
+
+    def day(self, state: NetworkState, day: int) -> tuple[NetworkState, DayEvents]:
+        """The state with the day's newcomers and snapshots, and the day's events in its numbers."""
+        rows = np.flatnonzero(self.activity_day == day)
+        snapshots = np.flatnonzero(self.snapshot_day == day)
+        target = self.target[rows]
+        seen = np.unique(
+            np.concatenate((self.actor[rows], target[target >= 0], self.snapshot_account[snapshots]))
+        )
+        accounts, numbers = state.accounts.joined_by(seen, day)
+        accounts = self._with_snapshots(accounts, snapshots)
+        state = NetworkState(
+            accounts=accounts,
+            pairs=state.pairs.renumbered(numbers),
+            topics=state.topics.renumbered(numbers),
+            stopped=state.stopped,
+            clock_days=state.clock_days,
+            seeds_drawn_on=state.seeds_drawn_on,
+        )
+        return state, self._events(accounts, rows, day)
+
+    def _with_snapshots(self, accounts: Accounts, rows: Ints) -> Accounts:
+        if len(rows) == 0:
+            return accounts
+        snapshot = self.columns["snapshot"]
+        observed = snapshot.integers("observed_at")[rows]
+        # The last snapshot of each account; ties are exact copies or decided by the row's handle.
+        handle = np.asarray(snapshot.text().to_numpy(zero_copy_only=False), dtype=object)[rows]
+        order = np.lexsort((handle.astype(str), observed, self.snapshot_account[rows]))
+        account = self.snapshot_account[rows][order]
+        last = np.append(account[1:] != account[:-1], True)
+        chosen, at = order[last], accounts.numbers_of(account[last])
+        created = snapshot.integers("created_at", NEVER)[rows][chosen]
+        changed = {
+            "handle": accounts.handle.copy(),
+            "created": accounts.created.copy(),
+            "verified": accounts.verified.copy(),
+        }
+        changed["handle"][at] = handle[chosen]
+        changed["created"][at] = np.where(created > NEVER, created, accounts.created[at])
+        changed["verified"][at] = snapshot.flags("is_verified")[rows][chosen]
+        return accounts.changed(**changed)
+
+    def _events(self, accounts: Accounts, rows: Ints, day: int) -> DayEvents:
+        n = len(accounts)
+        actor = accounts.numbers_of(self.actor[rows])
+        kind, late = self.kind[rows], self.late[rows]
+        aimed = self.target[rows] >= 0
+        target = np.where(aimed, accounts.numbers_of(np.maximum(self.target[rows], 0)), -1)
+        others = aimed & (actor != target)
+        others &= ~self.people.same_person(accounts, actor, target, day)
+        reacting = others & (kind < len(KINDS))
+        reactions = Reactions.grouped(actor[reacting], target[reacting], kind[reacting], late[reacting])
+        follow = ALL_KINDS.index("follow")
+        following = others & (kind >= follow)
+        own = np.isin(kind, [ALL_KINDS.index(name) for name in POSTING_KINDS])
+        return DayEvents(
+            day=day,
+            reactions=reactions,
+            follows=_last_follows(
+                actor[following],
+                target[following],
+                late[following],
+                kind[following] == follow,
+                self.occurred[rows][following],
+                n,
+            ),
+            acted=np.bincount(actor, minlength=n) > 0,
+            posts=np.bincount(actor[own], minlength=n).astype(np.float64),
+            customer=self._customers(accounts, day),
+            late_days_seen=frozenset(int(d) for d in np.unique(late)),
+            about=self._about(rows[reacting], actor[reacting], target[reacting], reactions),
+        )
+
+    def _customers(self, accounts: Accounts, day: int) -> Bools:
+        """Accounts of people whom the CRM knew by that day, found by handle."""
+        customers = self.columns["customer"]
+        if len(customers) == 0:
+            return np.zeros(len(accounts), dtype=bool)
+        handles = pc.utf8_lower(pa.array(accounts.handle, pa.string(), from_pandas=True))
+        by_then = customers.key_1.filter(pa.array(customers.days <= day))
+        known = pc.is_in(handles, value_set=by_then, skip_nulls=True)
+        return np.asarray(known.to_numpy(zero_copy_only=False)).astype(bool)
+
+    def _about(self, rows: Ints, actor: Ints, target: Ints, reactions: Reactions) -> ReactionTopics:
+        """Parts of each reaction group by topic; a reaction on k topics is a k-th about each."""
+        if len(self.topic_rows) == 0 or len(rows) == 0:
+            return ReactionTopics.none()
+        group = _group_of(reactions, actor, target, self.kind[rows], self.late[rows])
+        group_of_row = np.full(len(self.activity_day), -1, dtype=np.int64)
+        group_of_row[rows] = group
+        on = group_of_row[self.topic_rows]
+        here = on >= 0
+        on, topic, row = on[here], self.topic_codes[here], self.topic_rows[here]
+        if len(on) == 0:
+            return ReactionTopics.none()
+        topics_of_row = np.bincount(row, minlength=len(self.activity_day))[row]
+        keys = np.column_stack((on, topic, topics_of_row))
+        unique, count = np.unique(keys, axis=0, return_counts=True)
+        part = count / unique[:, 2] / reactions.count[unique[:, 0]]
+        pair, place = np.unique(unique[:, :2], axis=0, return_inverse=True)
+        return ReactionTopics(pair[:, 0], pair[:, 1], summed(place.ravel(), part, len(pair)))
+
+
+def _topic_rows(activity: Columns, topics: pa.Array) -> tuple[Ints, Ints]:
+    """(row, topic) of every topic of every activity, without doubles in a row."""
+    if len(activity) == 0:
+        none = np.zeros(0, dtype=np.int64)
+        return none, none
+    rows = np.asarray(pc.list_parent_indices(activity.texts).to_numpy(zero_copy_only=False)).astype(np.int64)
+    code = codes_or(activity.texts.flatten(), topics, -1)
+    if len(rows) == 0:
+        return rows, code
+    unique = np.unique(np.column_stack((rows, code))[code >= 0], axis=0)
+    return unique[:, 0], unique[:, 1]
+
+
+def _group_of(reactions: Reactions, actor: Ints, target: Ints, kind: Ints, age: Ints) -> Ints:
+    """The reaction group of each single reaction; groups are sorted by these four columns."""
+    groups = np.column_stack((reactions.actor, reactions.target, reactions.kind, reactions.age))
+    single = np.column_stack((actor, target, kind, age))
+    _, place = np.unique(np.vstack((groups, single)), axis=0, return_inverse=True)
+    # Every group occurs once among the first rows, in the same order as np.unique's.
+    return np.asarray(place.ravel()[len(groups) :])
+
+
+def _last_follows(
+    actor: Ints, target: Ints, age: Ints, begins: Bools, occurred: Ints, accounts: int
+) -> Follows:
+    """The last follow or unfollow of each pair; at the same moment the unfollow is the later one."""
+    order = np.lexsort((~begins, occurred, target, actor))
+    key = actor[order] * accounts + target[order]
+    last = order[np.append(key[1:] != key[:-1], True)] if len(key) else order
+    return Follows(actor[last], target[last], age[last], begins[last])
