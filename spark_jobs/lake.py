@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 import fsspec
 import pyarrow as pa
@@ -33,6 +33,12 @@ MANIFEST = "_manifest.json"
 FIRST_DAY = "_first_day.json"
 _DAY_FOLDER = re.compile(r"day=(\d{4}-\d{2}-\d{2})$")
 _PIECE = 1 << 20
+
+
+class Readable(Protocol):
+    """Anything that bytes are read from in pieces; an empty piece is the end."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class LakeError(Exception):
@@ -264,7 +270,7 @@ class Lake:
         with fsspec.open(source, "rb") as incoming:
             return self.put_stream(incoming, table, day, name)
 
-    def put_stream(self, incoming: IO[bytes], table: str, day: date, name: str) -> tuple[LakeFile, str]:
+    def put_stream(self, incoming: Readable, table: str, day: date, name: str) -> tuple[LakeFile, str]:
         """Write an open file's bytes into the day's folder in pieces; its entry and SHA-256."""
         path = f"{self.day_path(table, day)}/{name}"
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
@@ -322,8 +328,8 @@ class Lake:
             handle.write(text)
         if self._local:
             _to_disk(temporary)
+            # The folder is not waited for: a lost rename leaves the old day, which is whole as well.
             os.replace(temporary, path)
-            _to_disk(os.path.dirname(path))
         else:
             self._fs.mv(temporary, path)
 
@@ -366,7 +372,7 @@ def _parse_manifest(path: str, content: bytes) -> Manifest:
 
 
 def _to_disk(path: str) -> None:
-    """Wait until a local file's or folder's content is on the disk."""
+    """Wait until a local file's content is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

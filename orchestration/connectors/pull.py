@@ -24,9 +24,9 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from dlt.common.runtime.run_context import RunContext
 from dlt.common.schema import TTableSchema
 from dlt.extract import DltSource
-from spark_jobs.lake import Lake, LakeFile
 
 from orchestration.connectors.registry import ConnectorError
+from spark_jobs.lake import Lake, LakeFile
 
 _OPTIONS = {
     "runtime": {
