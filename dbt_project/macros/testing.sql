@@ -1,9 +1,9 @@
 {# Data tests of tables that grow by the day look at the days that no clean build has tested yet, so that they cost the
    same on day 400 as on day 4. A build is clean when every data test of the project ran in it and nothing failed. #}
 
-{% macro only_untested(days_of) -%}
+{% macro only_untested(days_of, column='day') -%}
     {%- if days_of -%}
-        day in (select day from ops.built_day where model = '{{ days_of }}' and not tested)
+        {{ column }} in (select day from ops.built_day where model = '{{ days_of }}' and not tested)
     {%- else -%}
         true
     {%- endif -%}

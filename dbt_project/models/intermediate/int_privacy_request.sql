@@ -1,11 +1,34 @@
--- What each account or contact asked for last. Asked for two things at one moment, the one that protects more counts.
+-- What each account and each contact asked for last. A request may name both. Asked for two things at one moment, the
+-- one that protects more counts.
+with requests as (
+    select
+        network,
+        account_id,
+        null as crm,
+        null as contact_id,
+        request,
+        requested_at
+    from {{ ref('stg_privacy_requests') }}
+    where network is not null and account_id is not null
+    union all
+    select
+        null as network,
+        null as account_id,
+        crm,
+        contact_id,
+        request,
+        requested_at
+    from {{ ref('stg_privacy_requests') }}
+    where crm is not null and contact_id is not null
+)
+
 select
     network,
     account_id,
     crm,
     contact_id,
     request
-from {{ ref('stg_privacy_requests') }}
+from requests
 qualify
     row_number() over (
         partition by network, account_id, crm, contact_id

@@ -40,7 +40,7 @@ scores as (
         members.network,
         members.day,
         count(*) as people_scored,
-        median(scores.score) as median_score
+        round(median(scores.score), 4) as median_score
     from members
     inner join {{ ref('int_score') }} as scores
         on members.person_id = scores.person_id and members.day = scores.day

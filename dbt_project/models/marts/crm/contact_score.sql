@@ -103,7 +103,7 @@ scored as (
         end as unscored_reason,
         contacts.lifetime_value,
         contacts.currency,
-        greatest(contacts.tenure_days, 0) as tenure_days,
+        case when contacts.tenure_days < 0 then 0 else contacts.tenure_days end as tenure_days,
         coalesce(service.service_events_90d, 0) as service_events_90d,
         coalesce(service.open_cases, 0) as open_cases,
         coalesce(service.double_failure, false) as double_failure,
