@@ -22,9 +22,12 @@
         {%- set found = run_query('select 1 from glob(' ~ pattern ~ ') limit 1').rows | length > 0 -%}
     {%- endif -%}
     {%- if found -%}
-        read_json({{ pattern }}, filename = 'path', columns = {{ columns }})
+        (select
+            * exclude ("table"),
+            "table" as table_name
+        from read_json({{ pattern }}, filename = 'path', columns = {{ columns }}))
     {%- else -%}
-        {{ empty_relation(dict(columns, path='varchar')) }}
+        {{ empty_relation(dict(columns, table_name='varchar', path='varchar')) }}
     {%- endif -%}
 {%- endmacro %}
 

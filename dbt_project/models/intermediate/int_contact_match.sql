@@ -88,5 +88,5 @@ left join {{ ref('int_account') }} as accounts
 qualify
     row_number() over (
         partition by by_account.crm, by_account.contact_id
-        order by by_account.match_confidence desc, accounts.followers desc nulls last, by_account.person_id
+        order by by_account.match_confidence desc, accounts.followers desc nulls last, by_account.person_id asc
     ) = 1

@@ -32,5 +32,5 @@ from requests
 qualify
     row_number() over (
         partition by network, account_id, crm, contact_id
-        order by requested_at desc, list_position(['erase', 'opt_out', 'object', 'opt_in'], request)
+        order by requested_at desc, list_position(['erase', 'opt_out', 'object', 'opt_in'], request) asc
     ) = 1

@@ -15,7 +15,7 @@ with links as (
         -- The main account, which names the person: the most followed, and always the same one of equals.
         row_number() over (
             partition by links.person_id
-            order by accounts.followers desc nulls last, links.network, links.account_id
+            order by accounts.followers desc nulls last, links.network asc, links.account_id asc
         ) as place
     from {{ ref('int_person_account') }} as links
     left join {{ ref('int_account') }} as accounts

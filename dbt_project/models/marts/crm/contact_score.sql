@@ -20,7 +20,7 @@ objecting_people as (
 largest_parts as (
     select
         parts.person_id,
-        arg_max({'part': parts.part, 'network': parts.network}, parts.points) as part
+        arg_max({ 'part': parts.part, 'network': parts.network }, parts.points) as part
     from {{ ref('score_parts') }} as parts
     inner join {{ ref('int_latest_day') }} as latest
         on parts.day = latest.day

@@ -53,13 +53,17 @@ counts as (
     group by all
 ),
 
+bins as (
+    select unnest(range(10)) as bin
+),
+
 shares as (
     select
         people.day,
         bins.bin,
         (coalesce(counts.people, 0) + 0.5) / (people.people + 5) as share
     from people
-    cross join (select unnest(range(10)) as bin) as bins
+    cross join bins
     left join counts
         on people.day = counts.day and bins.bin = counts.bin
 ),
