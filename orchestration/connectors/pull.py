@@ -6,16 +6,18 @@ state between runs: the raw manifests say what was received, so its working fold
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import dlt
+import pyarrow as pa
 import pyarrow.parquet as pq
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers import CustomLoaderDocProvider
@@ -32,15 +34,11 @@ _OPTIONS = {
     "runtime": {
         "dlthub_telemetry": False,
         "intercept_signals": False,  # Ctrl-C belongs to whoever called us
-        "log_level": "ERROR",
+        "log_level": "CRITICAL",  # what fails is raised, and told once
     },
     "enable_runtime_trace": False,
     "restore_from_destination": False,
-    "normalize": {
-        "workers": 1,  # a pool of processes would cost more than the rewriting it shares
-        # The raw lake holds what was received; ids that dlt draws would make every pull differ.
-        "json_normalizer": {"add_dlt_id": False, "add_dlt_load_id": False},
-    },
+    "normalize": {"workers": 1},  # a pool of processes would cost more than the work it shares
     "load": {"workers": 1, "delete_completed_jobs": True, "raise_on_max_retries": 1},
     "data_writer": {"compression": "zstd", "arrow_concat_promote_options": "default"},
 }
@@ -100,15 +98,12 @@ def pull_day(name: str, source: DltSource, lake: Lake, day: date, folder: Path) 
     ConnectorError, with dlt's wrapping taken off, where the source or the copying failed.
     """
     files: list[LakeFile] = []
-    parts: Counter[str] = Counter()
     failures: list[Exception] = []
 
     def keep(path: Any, table: TTableSchema) -> None:
         try:
-            table_name = str(table["name"])
-            part = f"part-{parts[table_name]:04d}.parquet"
-            parts[table_name] += 1
-            files.append(_keep(name, lake, day, Path(path), table_name, part))
+            bare = _without_dlt(Path(path), folder / "bare.parquet")
+            files.append(_keep(name, lake, day, bare, str(table["name"]), {file.name for file in files}))
         except Exception as error:
             failures.append(error)  # dlt hands on the text of it alone
             raise
@@ -125,18 +120,38 @@ def pull_day(name: str, source: DltSource, lake: Lake, day: date, folder: Path) 
     return sorted(files, key=lambda file: file.name)
 
 
-def _keep(source: str, lake: Lake, day: date, path: Path, table: str, part: str) -> LakeFile:
-    rows = pq.ParquetFile(path).metadata.num_rows
+def _keep(source: str, lake: Lake, day: date, path: Path, table: str, taken: set[str]) -> LakeFile:
+    """Copy one of dlt's files. Its name is its content's: dlt hands a table's files over in any order."""
     with path.open("rb") as handle:
-        file, sha256 = lake.put_stream(handle, f"raw/{source}", day, f"{table}/{part}")
+        content = hashlib.file_digest(handle, "sha256").hexdigest()
+    names = (f"{table}/part-{content[:12]}-{copy}.parquet" for copy in count(1))
+    name = next(name for name in names if name not in taken)
+    with path.open("rb") as handle:
+        file, sha256 = lake.put_stream(handle, f"raw/{source}", day, name)
     extra = {
         "table": table,
         "format": "parquet",
         "sha256": sha256,
         "delivered": day.isoformat(),
-        "origin": f"{source}/{day}/{table}/{part}",
+        "origin": f"{source}/{day}/{file.name}",
     }
-    return LakeFile(file.name, rows, file.bytes, extra)
+    return LakeFile(file.name, pq.ParquetFile(path).metadata.num_rows, file.bytes, extra)
+
+
+def _without_dlt(path: Path, bare: Path) -> Path:
+    """The file, or where dlt added columns to it (to rows, never to Arrow tables) a copy without, at `bare`.
+
+    The raw lake holds what was received, and ids that dlt draws would make every pull another one.
+    """
+    read = pq.ParquetFile(path)
+    received = [name for name in read.schema_arrow.names if not name.startswith("_dlt_")]
+    if received == read.schema_arrow.names:
+        return path
+    schema = pa.schema([read.schema_arrow.field(name) for name in received])
+    with pq.ParquetWriter(bare, schema, compression="zstd") as writer:
+        for batch in read.iter_batches(columns=received):
+            writer.write_batch(batch)
+    return bare
 
 
 def _first_cause(error: BaseException) -> BaseException:
