@@ -32,6 +32,8 @@ def machine_folder(settings: Settings) -> Path:
 
 def dagster_home(settings: Settings) -> Path:
     """DAGSTER_HOME, made and configured where it is new."""
+    if configured := os.environ.get("DAGSTER_HOME"):
+        return Path(configured)  # a company's own storage; nothing of it is ours to write
     folder = machine_folder(settings) / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "dagster.yaml"
@@ -45,7 +47,7 @@ def _dagster_yaml(folder: Path) -> str:
     path = json.dumps(str(folder / "history"))
     logs = json.dumps(str(folder / "logs"))
     return f"""\
-# Written by stature; edit DAGSTER_HOME of your own to differ.
+# Written by stature at every start. To differ, set DAGSTER_HOME to a folder with a dagster.yaml of your own.
 telemetry:
   enabled: false
 concurrency:

@@ -6,7 +6,7 @@ The rules that decide are pure functions over a `History`; only the marks are re
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -138,6 +138,11 @@ def read_history(settings: Settings, lake: Lake) -> History:
         warehouse=_warehouse_through(settings),
         restating=_read_mark(settings, _RESTATE_MARK),
     )
+
+
+def unpublished(lake: Lake, days: Iterable[date]) -> list[date]:
+    """Those of the days that the ledger does not have, in order: published days are never made again."""
+    return [day for day in sorted(days) if not lake.exists("ledger_digest", day)]
 
 
 def yesterday() -> date:

@@ -1,0 +1,5 @@
+"""Where Dagster begins: everything in defs/, nothing else."""
+
+from orchestration.defs.loading import load
+
+defs = load()

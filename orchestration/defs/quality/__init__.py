@@ -1,0 +1,1 @@
+"""Checks between the stages, as Dagster sees them."""

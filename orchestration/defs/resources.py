@@ -1,0 +1,137 @@
+"""What the steps of a run share: the home with its lock, and the way a Spark job is started."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import psutil
+from dagster._core.errors import DagsterPipesExecutionError
+from dagster._core.pipes.context import PipesMessageHandler
+from dagster_pipes import PipesParams
+
+from orchestration.home import home_lock, lock_path
+from orchestration.runs import RunError
+from orchestration.settings import PROJECT_ROOT, Settings, settings
+from spark_jobs.jobs.process import USER_ERROR
+from spark_jobs.lake import Lake
+
+RESTATE_TAG = "stature/restate_reason"
+PROCESS_TAG = "stature/process"
+
+POOL = "home"
+"""Every step that writes is in it: one run at a time."""
+
+RETRY = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+"""For what may pass by itself: a network, an object store, a cluster. A user's mistake is not retried."""
+
+
+def refused(message: str) -> dg.Failure:
+    """A failure that another try would meet again."""
+    return dg.Failure(message, allow_retries=False)
+
+
+def restate_reason(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str | None:
+    """Why the run revises published days; None for an ordinary run."""
+    return context.run.tags.get(RESTATE_TAG)
+
+
+class Home(dg.ConfigurableResource[Any]):
+    """STATURE_HOME, locked for as long as a run uses it."""
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Home]:
+        run = context.run
+        if run and context.instance and PROCESS_TAG not in run.tags:
+            context.instance.add_run_tags(run.run_id, {PROCESS_TAG: process_tag()})
+        try:
+            with home_lock(self.settings, f"Dagster run {run.run_id[:8]}" if run else "Dagster"):
+                yield self
+        except RunError as error:
+            raise refused(str(error)) from error
+
+    @property
+    def settings(self) -> Settings:
+        return settings()
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(settings().home)
+
+
+def process_tag() -> str:
+    """This process, so that a later one can tell whether it still lives."""
+    process = psutil.Process()
+    return f"{process.pid}:{process.create_time():.2f}"
+
+
+class SparkJobs(dg.ConfigurableResource[Any]):
+    """Starts `python -m spark_jobs.jobs.<name>` and waits for it."""
+
+    def run(
+        self, context: dg.AssetExecutionContext, home: Home, name: str, days: Sequence[date], **options: Any
+    ) -> SparkRun:
+        """The job's report. Raises dg.Failure with the job's own reason."""
+        configured = home.settings
+        extras = {
+            "home": configured.home,
+            "days": [day.isoformat() for day in days],
+            "run_id": context.run.run_id,
+            "master": configured.spark_master,
+            "driver_memory": configured.spark_driver_memory,
+            "model": configured.model,
+            "identity_confidence": configured.identity_confidence,
+            "lock": str(lock_path(configured)),
+            "parent": os.getpid(),
+            **options,
+        }
+        reader = _Messages()
+        client = dg.PipesSubprocessClient(message_reader=reader, cwd=str(PROJECT_ROOT))
+        started = time.perf_counter()
+        try:
+            client.run(
+                context=context, command=[sys.executable, "-m", f"spark_jobs.jobs.{name}"], extras=extras
+            ).get_results(implicit_materializations=False)
+        except DagsterPipesExecutionError as error:
+            reasons = [message["error"] for message in reader.custom if "error" in message]
+            reason = reasons[-1] if reasons else f"{name} ended without a word: {error}"
+            # Code 2: the user's to mend. Anything else may pass.
+            ours = str(error).endswith(f"code {USER_ERROR}")
+            raise dg.Failure(f"{reason}", allow_retries=not ours) from error
+        seconds = time.perf_counter() - started
+        report: dict[str, Any] = {}
+        for message in reader.custom:
+            report.update(message.get("report", {}))
+        return SparkRun(report, seconds)
+
+
+class SparkRun:
+    """What a job reported, and how long its process took."""
+
+    def __init__(self, report: Mapping[str, Any], seconds: float) -> None:
+        self.report = report
+        self.seconds = seconds
+
+
+class _Messages(dg.PipesTempFileMessageReader):
+    """Keeps the job's messages also where it fails: its reason is one of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handler: PipesMessageHandler | None = None
+
+    @contextmanager
+    def read_messages(self, handler: PipesMessageHandler) -> Iterator[PipesParams]:
+        self._handler = handler
+        with super().read_messages(handler) as params:
+            yield params
+
+    @property
+    def custom(self) -> list[dict[str, Any]]:
+        return [dict(message) for message in self._handler.get_custom_messages()] if self._handler else []

@@ -1,0 +1,1 @@
+"""Conformed days into scores, and scores into the ledger."""

@@ -1,0 +1,1 @@
+"""Published scores into the warehouse, and the warehouse's published copy."""
