@@ -1,7 +1,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='rebuild_days',
         meta={'built_from': ['stg_activities', 'stg_daily_score', 'stg_ledger_digest', 'stg_person_account']},
     )
 }}

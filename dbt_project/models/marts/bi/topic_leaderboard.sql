@@ -1,19 +1,17 @@
 {{ config(materialized='view') }}
 
--- The first hundred of each day and topic. Ranked among those who may be shown, with the names of today.
+-- The first hundred of each day and topic, ranked among those who may be shown, with the names of today.
 with ranked as (
     select
-        topics.day,
-        topics.topic,
-        rank() over (partition by topics.day, topics.topic order by topics.score desc) as rank,
-        topics.person_id,
-        topics.score,
-        topics.evidence
-    from {{ ref('stg_topic_score') }} as topics
-    semi join {{ ref('int_ledger_revision') }} as revisions
-        on topics.day = revisions.day and topics.revision = revisions.revision and revisions.is_latest
+        candidates.day,
+        candidates.topic,
+        rank() over (partition by candidates.day, candidates.topic order by candidates.score desc) as rank,
+        candidates.person_id,
+        candidates.score,
+        candidates.evidence
+    from {{ ref('int_topic_candidate') }} as candidates
     anti join {{ ref('int_withheld_person') }} as withheld
-        on topics.person_id = withheld.person_id
+        on candidates.person_id = withheld.person_id
 )
 
 select

@@ -1,7 +1,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='rebuild_days',
         meta={'built_from': ['stg_conform_count', 'stg_quarantine', 'stg_check_result']},
     )
 }}
