@@ -84,6 +84,8 @@ def plan_run(history: History, start: date | None, end: date | None, yesterday: 
         )
     if start and start < first:
         raise RunError(f"The history begins on {first}, which is declared; {start} is before it.")
+    if end < first:
+        raise RunError(f"The history begins on {first}; {end} is before it.")
     expected = history.published + DAY if history.published else first
     if start and start > expected:
         known = (
@@ -98,8 +100,6 @@ def plan_run(history: History, start: date | None, end: date | None, yesterday: 
         end = history.published
         if not behind:
             return None
-    if end < first:
-        raise RunError(f"The history begins on {first}; {end} is before it.")
     # A run that was stopped after the ledger left days that no mart has seen.
     behind_from = history.warehouse + DAY if history.warehouse else first
     return Plan(first, min(expected, behind_from), end)
