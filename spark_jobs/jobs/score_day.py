@@ -9,30 +9,24 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from spark_jobs.jobs.process import JobError, job_process
 from spark_jobs.lake import Lake
 from spark_jobs.scoring_model import ModelError, ScoringModel, load_model
-from spark_jobs.tables import append_days, commit_day, read_days
-from spark_jobs.transforms.scoring import network_layouts as network
-from spark_jobs.transforms.scoring import person_records as person
+from spark_jobs.tables import WrittenFile, read_days, write_blocks, written_files
+from spark_jobs.transforms.scoring.block_tables import NETWORK_STATES, PERSON_OUTPUT
 from spark_jobs.transforms.scoring.identity import link_intervals, standing_intervals
 from spark_jobs.transforms.scoring.score import (
-    NETWORK_STATES,
     ScoringInput,
-    daily_scores,
-    network_records,
-    network_table,
-    person_records,
-    person_table,
+    network_blocks,
+    person_blocks,
+    with_percentiles,
 )
 
 LAST_WRITTEN = "network_state"
@@ -126,39 +120,44 @@ def _score_chunk(
     least_confidence: float,
 ) -> dict[date, dict[str, int]]:
     yesterday = [days[0] - timedelta(days=1)] if days[0] != lake.first_day() else []
-    networks = network_records(_input(spark, lake, days, yesterday, least_confidence), days, model)
-    networks = networks.persist(StorageLevel.MEMORY_AND_DISK)
-    people_before = read_days(spark, lake, "person_state", yesterday)
+    for place, tables in _written_tables(lake).items():
+        for table in tables:
+            place.discard_uncommitted(table, days)
+    places = {table: place for place, tables in _written_tables(lake).items() for table in tables}
     groups = 1 + _people(lake, days, yesterday) // PEOPLE_A_GROUP
-    people = person_records(networks, people_before, days, groups, model)
-    people = people.persist(StorageLevel.MEMORY_AND_DISK)
-    pending = lake.pending
-    try:
-        # The first write computes everything; the others read what it left in memory, side by side.
-        append_days(daily_scores(people, model), pending, "daily_score", days)
-        writes: list[tuple[Lake, str, DataFrame]] = [
-            (lake, layout.record, network_table(networks, layout)) for layout in NETWORK_STATES
-        ]
-        writes.append((lake, "person_account", network_table(networks, network.PERSON_ACCOUNT)))
-        writes.append((lake, "person_state", person_table(people, person.PERSON_STATE)))
-        writes += [
-            (pending, layout.record, person_table(people, layout))
-            for layout in (person.SCORE_PART, person.SCORE_CHANGE, person.SCORE_REACTOR, person.TOPIC_SCORE)
-        ]
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            list(pool.map(lambda write: append_days(write[2], write[0], write[1], days), writes))
-    finally:
-        people.unpersist()
-        networks.unpersist()
-    tables = [(pending, "daily_score"), *((place, table) for place, table, _ in writes)]
-    tables.sort(key=lambda entry: entry[1] == LAST_WRITTEN)
-    return {day: _commit(tables, day, run_id, {"model_version": model.version}) for day in days}
+
+    # One Spark job: networks, then people, then days; what is done at each is written on the way.
+    blocks = network_blocks(_input(spark, lake, days, yesterday, least_confidence), days, model)
+    blocks = write_blocks(blocks, "network", places)
+    state = read_days(spark, lake, "person_state", yesterday)
+    blocks = person_blocks(blocks, state, days, groups, model)
+    blocks = write_blocks(blocks, "group", {t: p for t, p in places.items() if t != "daily_score"})
+    blocks = write_blocks(with_percentiles(blocks, model), "group", places)
+    files = written_files(blocks)
+    notes = {"model_version": model.version}
+    return {day: _commit(places, files, day, run_id, notes) for day in days}
+
+
+def _written_tables(lake: Lake) -> dict[Lake, tuple[str, ...]]:
+    """What a scored day consists of, in the order in which it is committed."""
+    return {
+        lake.pending: tuple(PERSON_OUTPUT),
+        lake: ("person_state", "person_account", *NETWORK_STATES),
+    }
 
 
 def _commit(
-    tables: Sequence[tuple[Lake, str]], day: date, run_id: str, notes: Mapping[str, object]
+    places: Mapping[str, Lake],
+    files: Sequence[WrittenFile],
+    day: date,
+    run_id: str,
+    notes: Mapping[str, object],
 ) -> dict[str, int]:
-    return {table: commit_day(place, table, day, run_id, notes).rows for place, table in tables}
+    rows = {}
+    for table, place in places.items():
+        mine = [w.file for w in files if w.table == table and w.day == day]
+        rows[table] = place.commit(table, day, mine, run_id, notes).rows
+    return rows
 
 
 def _input(
@@ -179,7 +178,7 @@ def _input(
         customers=read_days(spark, lake, "crm_contact_accounts", known_by).select(
             "day", "network", F.lower(F.ltrim("handle", F.lit("@"))).alias("handle")
         ),
-        states=[read_days(spark, lake, layout.record, yesterday) for layout in NETWORK_STATES],
+        states={table: read_days(spark, lake, table, yesterday) for table in NETWORK_STATES},
     )
 
 

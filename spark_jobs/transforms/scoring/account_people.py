@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from spark_jobs.transforms.scoring.accounts import Accounts
 from spark_jobs.transforms.scoring.arrays import Bools, Floats, Ints
-from spark_jobs.transforms.scoring.records import Columns, codes, codes_or, sorted_universe
+from spark_jobs.transforms.scoring.blocks import Rows, codes, codes_or, sorted_universe
 
 FOR_EVER = np.iinfo(np.int32).max
 """A day number after all days, for intervals that have not ended."""
@@ -42,16 +42,16 @@ class PeopleOfAccounts:
     Link and request intervals are half open: from `valid_from`, up to and without `valid_to`.
     """
 
-    def __init__(self, links: Columns, standings: Columns, ids: pa.Array) -> None:
-        self.account = codes(links.key_1, ids)
-        self.person_ids = sorted_universe([links.key_2])
-        self.person = codes(links.key_2, self.person_ids)
-        self.share = links["share"]
+    def __init__(self, links: Rows, standings: Rows, ids: pa.Array) -> None:
+        self.account = codes(links.arrow("account_id"), ids)
+        self.person_ids = sorted_universe([links.arrow("person_id")])
+        self.person = codes(links.arrow("person_id"), self.person_ids)
+        self.share = links.numbers("share")
         self.start = links.integers("valid_from")
         self.until = links.integers("valid_to", FOR_EVER)
         self.first_link = np.full(len(ids), FOR_EVER, dtype=np.int64)
         np.minimum.at(self.first_link, self.account, self.start)
-        known = codes_or(standings.key_1, ids, -1)
+        known = codes_or(standings.arrow("account_id"), ids, -1)
         self.standing_account = known[known >= 0]
         self.standing_code = standings.integers("code")[known >= 0]
         self.standing_start = standings.integers("valid_from")[known >= 0]

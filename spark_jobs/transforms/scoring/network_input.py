@@ -10,11 +10,13 @@ from spark_jobs.scoring_model import KINDS, POSTING_KINDS
 from spark_jobs.transforms.scoring.account_people import PeopleOfAccounts
 from spark_jobs.transforms.scoring.accounts import NEVER, Accounts
 from spark_jobs.transforms.scoring.arrays import Bools, Ints, summed
+from spark_jobs.transforms.scoring.blocks import Rows, codes, codes_or, sorted_universe
 from spark_jobs.transforms.scoring.network_day import DayEvents, NetworkState
-from spark_jobs.transforms.scoring.network_layouts import ALL_KINDS, INPUT_LAYOUTS
 from spark_jobs.transforms.scoring.pairs import Follows, Pairs, Reactions
-from spark_jobs.transforms.scoring.records import Columns, codes, codes_or, columns_of, sorted_universe
 from spark_jobs.transforms.scoring.topics import ReactionTopics, Topics
+
+ALL_KINDS = (*KINDS, "post", "follow", "unfollow")
+"""Every kind of activity, reactions first and in the order of KINDS."""
 
 SLOW_COLUMNS = tuple(f"slow_{kind}" for kind in KINDS)
 SAME_NAME = (
@@ -36,78 +38,81 @@ SAME_NAME = (
 class NetworkInput:
     """One network's records: ids numbered in order, columns as arrays."""
 
-    def __init__(self, table: pa.Table) -> None:
-        self.columns = columns_of(table, INPUT_LAYOUTS)
-        self.network = table["network"][0].as_py()
-        activity, snapshot = self.columns["activity"], self.columns["snapshot"]
-        pairs = self.columns["pair_state"]
+    def __init__(self, network: str, tables: dict[str, Rows]) -> None:
+        self.network, self.tables = network, tables
+        activity, snapshot, pairs = tables["activities"], tables["accounts"], tables["pair_state"]
         self.ids = sorted_universe(
             [
-                self.columns["account_state"].key_1,
-                activity.key_1,
-                activity.key_2,
-                snapshot.key_1,
-                pairs.key_1,
-                pairs.key_2,
-                self.columns["person_link"].key_1,
+                tables["account_state"].arrow("account_id"),
+                activity.arrow("actor_account_id"),
+                activity.arrow("target_account_id"),
+                snapshot.arrow("account_id"),
+                pairs.arrow("actor_account_id"),
+                pairs.arrow("target_account_id"),
+                tables["links"].arrow("account_id"),
             ]
         )
-        topics = activity.texts.flatten() if len(activity) else pa.array([], pa.string())
-        self.topics = sorted_universe([self.columns["topic_state"].key_2, topics])
-        self.actor = codes(activity.key_1, self.ids)
-        self.target = codes_or(activity.key_2, self.ids, -1)
-        self.kind = activity.integers("kind_code")
+        self.topics = sorted_universe(
+            [tables["topic_state"].arrow("topic"), activity.arrow("topics").flatten()]
+        )
+        self.actor = codes(activity.arrow("actor_account_id"), self.ids)
+        self.target = codes_or(activity.arrow("target_account_id"), self.ids, -1)
+        self.kind = codes(activity.arrow("kind"), pa.array(ALL_KINDS))
         self.late = np.maximum(activity.integers("late_days"), 0)
         self.occurred = activity.integers("occurred_at")
-        self.activity_day = activity.days
+        self.activity_day = activity.integers("day")
         self.topic_rows, self.topic_codes = _topic_rows(activity, self.topics)
-        self.snapshot_account = codes(snapshot.key_1, self.ids)
-        self.snapshot_day = snapshot.days
-        self.people = PeopleOfAccounts(self.columns["person_link"], self.columns["standing"], self.ids)
+        self.snapshot_account = codes(snapshot.arrow("account_id"), self.ids)
+        self.snapshot_day = snapshot.integers("day")
+        self.people = PeopleOfAccounts(tables["links"], tables["standings"], self.ids)
 
     def state(self) -> NetworkState:
         """The state that the records carry; empty at a history's beginning."""
-        rows = self.columns["account_state"]
+        rows = self.tables["account_state"]
         if len(rows) == 0:
             return NetworkState.empty()
-        code = codes(rows.key_1, self.ids)
+        code = codes(rows.arrow("account_id"), self.ids)
         order = np.argsort(code)
         accounts = Accounts(
             code=code[order],
-            handle=np.asarray(rows.text().to_numpy(zero_copy_only=False), dtype=object)[order],
+            handle=rows.objects("handle")[order],
             first_seen=rows.integers("first_seen_on")[order],
             created=rows.integers("created_on", NEVER)[order],
             last_active=rows.integers("last_active_on", NEVER)[order],
             verified=rows.flags("is_verified")[order],
             seed=rows.flags("is_seed")[order],
-            slow=np.column_stack([rows[name] for name in SLOW_COLUMNS])[order],
+            slow=np.column_stack([rows.numbers(name) for name in SLOW_COLUMNS])[order],
             rising_days=rows.integers("rising_days")[order],
-            **{name: rows[name][order] for name in SAME_NAME},
+            **{name: rows.numbers(name)[order] for name in SAME_NAME},
         )
-        network = self.columns["network_state"]
-        stopped = network.texts[0].as_py() if len(network) else None
+        network = self.tables["network_state"]
+        stopped = network.arrow("stopped_days")[0].as_py() if len(network) else None
         return NetworkState(
             accounts=accounts,
             pairs=self._pairs(accounts),
             topics=self._topics(accounts),
             stopped=frozenset(int(np.datetime64(d, "D").astype(np.int64)) for d in stopped or ()),
-            clock_days=float(network["clock_days"][0]) if len(network) else 0.0,
+            clock_days=float(network.numbers("clock_days")[0]) if len(network) else 0.0,
             seeds_drawn_on=int(network.integers("seeds_drawn_on", NEVER)[0]) if len(network) else NEVER,
         )
 
     def _pairs(self, accounts: Accounts) -> Pairs:
-        rows = self.columns["pair_state"]
-        actor = accounts.numbers_of(codes(rows.key_1, self.ids))
-        target = accounts.numbers_of(codes(rows.key_2, self.ids))
+        rows = self.tables["pair_state"]
+        actor = accounts.numbers_of(codes(rows.arrow("actor_account_id"), self.ids))
+        target = accounts.numbers_of(codes(rows.arrow("target_account_id"), self.ids))
         order = np.lexsort((target, actor))
-        return Pairs(actor[order], target[order], rows["mass"][order], rows["follow_mass"][order])
+        return Pairs(
+            actor[order], target[order], rows.numbers("mass")[order], rows.numbers("follow_mass")[order]
+        )
 
     def _topics(self, accounts: Accounts) -> Topics:
-        rows = self.columns["topic_state"]
-        account = accounts.numbers_of(codes(rows.key_1, self.ids))
-        topic = codes(rows.key_2, self.topics)
+        rows = self.tables["topic_state"]
+        account = accounts.numbers_of(codes(rows.arrow("account_id"), self.ids))
+        topic = codes(rows.arrow("topic"), self.topics)
         order = np.lexsort((topic, account))
-        return Topics(account[order], topic[order], rows["attention"][order], rows["evidence"][order])
+        return Topics(
+            account[order], topic[order], rows.numbers("attention")[order], rows.numbers("evidence")[order]
+        )
 
     def day(self, state: NetworkState, day: int) -> tuple[NetworkState, DayEvents]:
         """The state with the day's newcomers and snapshots, and the day's events in its numbers."""
@@ -132,15 +137,15 @@ class NetworkInput:
     def _with_snapshots(self, accounts: Accounts, rows: Ints) -> Accounts:
         if len(rows) == 0:
             return accounts
-        snapshot = self.columns["snapshot"]
+        snapshot = self.tables["accounts"]
         observed = snapshot.integers("observed_at")[rows]
         # The last snapshot of each account; ties are exact copies or decided by the row's handle.
-        handle = np.asarray(snapshot.text().to_numpy(zero_copy_only=False), dtype=object)[rows]
+        handle = snapshot.objects("handle")[rows]
         order = np.lexsort((handle.astype(str), observed, self.snapshot_account[rows]))
         account = self.snapshot_account[rows][order]
         last = np.append(account[1:] != account[:-1], True)
         chosen, at = order[last], accounts.numbers_of(account[last])
-        created = snapshot.integers("created_at", NEVER)[rows][chosen]
+        created = _days_of_moments(snapshot.integers("created_at", NEVER)[rows][chosen])
         changed = {
             "handle": accounts.handle.copy(),
             "created": accounts.created.copy(),
@@ -184,11 +189,11 @@ class NetworkInput:
 
     def _customers(self, accounts: Accounts, day: int) -> Bools:
         """Accounts of people whom the CRM knew by that day, found by handle."""
-        customers = self.columns["customer"]
+        customers = self.tables["customers"]
         if len(customers) == 0:
             return np.zeros(len(accounts), dtype=bool)
         handles = pc.utf8_lower(pa.array(accounts.handle, pa.string(), from_pandas=True))
-        by_then = customers.key_1.filter(pa.array(customers.days <= day))
+        by_then = customers.arrow("handle").filter(pa.array(customers.integers("day") <= day))
         known = pc.is_in(handles, value_set=by_then, skip_nulls=True)
         return np.asarray(known.to_numpy(zero_copy_only=False)).astype(bool)
 
@@ -212,13 +217,20 @@ class NetworkInput:
         return ReactionTopics(pair[:, 0], pair[:, 1], summed(place.ravel(), part, len(pair)))
 
 
-def _topic_rows(activity: Columns, topics: pa.Array) -> tuple[Ints, Ints]:
+def _days_of_moments(moments: Ints) -> Ints:
+    """Day numbers of microseconds since 1970-01-01; NEVER stays what it is."""
+    return np.where(moments == NEVER, NEVER, moments // (24 * 60 * 60 * 1_000_000))
+
+
+def _topic_rows(activity: Rows, topics: pa.Array) -> tuple[Ints, Ints]:
     """(row, topic) of every topic of every activity, without doubles in a row."""
     if len(activity) == 0:
         none = np.zeros(0, dtype=np.int64)
         return none, none
-    rows = np.asarray(pc.list_parent_indices(activity.texts).to_numpy(zero_copy_only=False)).astype(np.int64)
-    code = codes_or(activity.texts.flatten(), topics, -1)
+    rows = np.asarray(pc.list_parent_indices(activity.arrow("topics")).to_numpy(zero_copy_only=False)).astype(
+        np.int64
+    )
+    code = codes_or(activity.arrow("topics").flatten(), topics, -1)
     if len(rows) == 0:
         return rows, code
     unique = np.unique(np.column_stack((rows, code))[code >= 0], axis=0)

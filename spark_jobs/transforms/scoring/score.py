@@ -5,34 +5,32 @@ Two grouped steps carry it: networks, each in one task, then people, in as many 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import IntegerType
 
 from spark_jobs.scoring_model import ScoringModel
-from spark_jobs.transforms.scoring import network_layouts as network
-from spark_jobs.transforms.scoring import person_records as person
-from spark_jobs.transforms.scoring.network_records import score_network
-from spark_jobs.transforms.scoring.records import Layout, day_number, pack, record_schema, unpack
-
-NETWORK_STATES = (
-    network.ACCOUNT_STATE,
-    network.PAIR_STATE,
-    network.TOPIC_STATE,
-    network.NETWORK_STATE,
+from spark_jobs.transforms.scoring.block_tables import (
+    NETWORK_INPUT,
+    PERSON_INPUT,
 )
+from spark_jobs.transforms.scoring.blocks import block_schema, day_number, opened, to_blocks
+from spark_jobs.transforms.scoring.network_task import score_network
+from spark_jobs.transforms.scoring.person_task import rank_days, score_people
 
 
 @dataclass(frozen=True)
 class ScoringInput:
-    """Rows that a range of days is scored from, each with its columns `network` and `day`.
+    """Rows that a range of days is scored from, each with its column `network`.
 
-    `states` are the networks' state tables of the day before, in the order of NETWORK_STATES;
+    `states` are the networks' state tables of the day before, by name as in NETWORK_STATES;
     `links` and `standings` intervals as the identity module gives them; `customers` all rows so far
     of `network, handle`, in lower case.
     """
@@ -42,93 +40,75 @@ class ScoringInput:
     links: DataFrame
     standings: DataFrame
     customers: DataFrame
-    states: Sequence[DataFrame]
+    states: Mapping[str, DataFrame]
 
 
-def network_records(rows: ScoringInput, days: Sequence[date], model: ScoringModel) -> DataFrame:
-    """Records of all networks' days: their states, and what the people's scores need."""
-    kinds = F.create_map(
-        *[item for code, kind in enumerate(network.ALL_KINDS) for item in (F.lit(kind), F.lit(code))]
+def network_blocks(rows: ScoringInput, days: Sequence[date], model: ScoringModel) -> DataFrame:
+    """Blocks of all networks' days: their states, and what the people's scores need."""
+    tables = {
+        "activities": rows.activities,
+        "accounts": rows.accounts,
+        "links": rows.links,
+        "standings": rows.standings,
+        "customers": rows.customers,
+        **rows.states,
+    }
+    together = _union(
+        [to_blocks(table.select(NETWORK_INPUT[name].names), name) for name, table in tables.items()]
     )
-    first = F.lit(days[0])
-    parts = [
-        pack(rows.activities.withColumn("kind_code", kinds[F.col("kind")]), network.ACTIVITY, "network"),
-        pack(
-            rows.accounts.withColumn("created_at", F.to_date("created_at")).withColumn(
-                "is_verified", F.coalesce("is_verified", F.lit(False))
-            ),
-            network.SNAPSHOT,
-            "network",
-        ),
-        pack(rows.links.withColumn("day", first), network.PERSON_LINK, "network"),
-        pack(rows.standings.withColumn("day", first), network.STANDING, "network"),
-        pack(rows.customers, network.CUSTOMER, "network"),
-        *(pack(state, layout, "network") for state, layout in zip(rows.states, NETWORK_STATES, strict=True)),
-    ]
-    together = parts[0]
-    for part in parts[1:]:
-        together = together.unionByName(part)
     numbers = [day_number(day) for day in days]
 
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return score_network(batches, numbers, model)
+    def run(key: tuple[pa.Scalar, ...], blocks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return score_network(key[0].as_py(), blocks, numbers, model)
 
-    return together.groupBy("network").applyInArrow(run, record_schema("network"))
+    return together.groupBy("network").applyInArrow(run, block_schema("network"))
 
 
-def person_records(
+def person_blocks(
     networks: DataFrame, state: DataFrame, days: Sequence[date], groups: int, model: ScoringModel
 ) -> DataFrame:
-    """Records of all people's days. `networks` is what `network_records` gave, `state` the rows of
-    person_state of the day before; people are cut into `groups`, which changes no result.
+    """Blocks of all people's days. `networks` is what `network_blocks` gave, `state` the rows of
+    person_state of the day before; people are cut into `groups`, which changes no result. Blocks of
+    other tables pass through.
     """
-    wanted = [network.ACCOUNT_DAY, network.PERSON_TOPIC, network.PERSON_REACTOR]
-    of_people = networks.where(F.col("record").isin([layout.record for layout in wanted]))
-    packed = pack(state.withColumn("group", F.lit(0)), person.PERSON_STATE, "group")
-    grouped = (
-        of_people.drop("network")
-        .withColumn("group", F.lit(0))
-        .select(packed.columns)
-        .unionByName(packed)
-        .withColumn("group", F.pmod(F.hash("key_1"), F.lit(groups)))
-    )
+
+    of_networks = [name for name in PERSON_INPUT if name != "person_state"]
+
+    def grouped(name: str, table: DataFrame) -> DataFrame:
+        group = F.pmod(F.hash("person_id"), F.lit(groups)).alias("group")
+        return to_blocks(table.select(group, *PERSON_INPUT[name].names), name, "group")
+
+    parts = [grouped("person_state", state)]
+    if groups == 1:
+        # One group takes the networks' blocks as they are; cutting people apart opens them first.
+        parts.append(networks.select(F.lit(0).alias("group"), "table", "block"))
+    else:
+        of_people = F.col("table").isin(of_networks)
+        parts.append(networks.where(~of_people).select(F.lit(0).alias("group"), "table", "block"))
+        parts += [
+            grouped(name, opened(networks, name, from_arrow_schema(PERSON_INPUT[name])))
+            for name in of_networks
+        ]
     numbers = [day_number(day) for day in days]
 
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return person.score_people(batches, numbers, model)
+    def run(key: tuple[pa.Scalar, ...], blocks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return score_people(key[0].as_py(), blocks, numbers, model)
 
-    return grouped.groupBy("group").applyInArrow(run, record_schema("group", IntegerType()))
-
-
-def network_table(records: DataFrame, layout: Layout) -> DataFrame:
-    """One of the tables among the networks' records."""
-    return unpack(records, layout, "network")
+    return _union(parts).groupBy("group").applyInArrow(run, block_schema("group", IntegerType()))
 
 
-def person_table(records: DataFrame, layout: Layout) -> DataFrame:
-    """One of the tables among the people's records."""
-    return unpack(records, layout, "group").drop("group")
+def with_percentiles(people: DataFrame, model: ScoringModel) -> DataFrame:
+    """Blocks of people's days with daily_score as it goes to its checks: with each person's percentile
+    within the people scored that day. All other blocks pass through.
+
+    `people` is what `person_blocks` gave: there, the group of a block of daily_score is its day.
+    """
+
+    def run(key: tuple[pa.Scalar, ...], blocks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return rank_days(key[0].as_py(), blocks, model)
+
+    return people.groupBy("group").applyInArrow(run, block_schema("group", IntegerType()))
 
 
-def daily_scores(records: DataFrame, model: ScoringModel) -> DataFrame:
-    """daily_score before it is published: without revision, reason and time of publication."""
-    scores = person_table(records, person.DAILY_SCORE)
-    among = Window.partitionBy("day", F.col("score").isNull()).orderBy("score")
-    return scores.select(
-        "day",
-        "person_id",
-        "score",
-        "score_low",
-        "score_high",
-        F.when(F.col("score").isNotNull(), F.round(100 * F.percent_rank().over(among), 2)).alias(
-            "percentile"
-        ),
-        "observed_score",
-        "momentum",
-        "reach",
-        "amplification",
-        "network_influence",
-        "evidence",
-        "unscored_reason",
-        F.lit(model.version).alias("model_version"),
-    )
+def _union(parts: Sequence[DataFrame]) -> DataFrame:
+    return reduce(DataFrame.unionByName, parts)

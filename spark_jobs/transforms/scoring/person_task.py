@@ -1,26 +1,35 @@
-"""People's days from records to arrays and back: the body of the task that scores a group of people.
+"""People's days from blocks to arrays and back: the body of the task that scores a group of people.
 
 People do not depend on each other here, so they may be cut into any number of groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql.types import DoubleType, IntegerType
 
 from spark_jobs.scoring_model import KINDS, ScoringModel
 from spark_jobs.transforms.scoring.account_people import NEVER_ACTED, NOTHING_FORBIDS, UNSCORED_REASONS
 from spark_jobs.transforms.scoring.arrays import Bools, Floats, Ints, summed
-from spark_jobs.transforms.scoring.network_layouts import (
-    ACCOUNT_DAY,
+from spark_jobs.transforms.scoring.block_tables import (
     ACCOUNT_MEASURES,
     LEVEL_CAUSES,
-    PERSON_REACTOR,
-    PERSON_TOPIC,
+    PERSON_INPUT,
+    PERSON_OUTPUT,
+    PERSON_STATE,
+)
+from spark_jobs.transforms.scoring.blocks import (
+    Rows,
+    block_rows,
+    codes,
+    constant,
+    sorted_universe,
+    table_rows,
+    tables_of,
 )
 from spark_jobs.transforms.scoring.person_day import (
     CAUSES,
@@ -30,53 +39,6 @@ from spark_jobs.transforms.scoring.person_day import (
     person_day,
     points,
 )
-from spark_jobs.transforms.scoring.records import (
-    Layout,
-    as_lists,
-    batches,
-    codes,
-    columns_of,
-    constant,
-    sorted_universe,
-    table_of,
-)
-
-_DOUBLE = DoubleType()
-PERSON_STATE = Layout("person_state", ("person_id", "network"), (("value", _DOUBLE),), text="part")
-INPUT_LAYOUTS = (ACCOUNT_DAY, PERSON_STATE, PERSON_TOPIC, PERSON_REACTOR)
-
-DAILY_SCORE = Layout(
-    "daily_score",
-    ("person_id", None),
-    tuple(
-        (name, _DOUBLE)
-        for name in (
-            "score",
-            "score_low",
-            "score_high",
-            "observed_score",
-            "momentum",
-            "reach",
-            "amplification",
-            "network_influence",
-            "evidence",
-        )
-    ),
-    text="unscored_reason",
-)
-SCORE_PART = Layout("score_part", ("person_id", "network"), (("points", _DOUBLE),), text="part")
-SCORE_CHANGE = Layout("score_change", ("person_id", None), (("points", _DOUBLE),), text="cause")
-SCORE_REACTOR = Layout(
-    "score_reactor",
-    ("person_id", "account_id"),
-    (("rank", IntegerType()), ("points", _DOUBLE)),
-    text="network",
-)
-TOPIC_SCORE = Layout(
-    "topic_score",
-    ("person_id", "topic"),
-    (("score", _DOUBLE), ("evidence", _DOUBLE), ("rank", IntegerType())),
-)
 
 SCORE_DECIMALS = 2
 POINT_DECIMALS = 4
@@ -85,17 +47,16 @@ FAINTEST_POINTS = 0.00005
 
 
 def score_people(
-    records: Iterator[pa.RecordBatch], days: Sequence[int], model: ScoringModel
+    group: int, blocks: Iterator[pa.RecordBatch], days: Sequence[int], model: ScoringModel
 ) -> Iterator[pa.RecordBatch]:
     """Score one group of people over `days` (day numbers, in order, without gaps).
 
-    `records` are in INPUT_LAYOUTS, with the state after the day before the first. Yields records of
-    DAILY_SCORE, SCORE_PART, SCORE_CHANGE, SCORE_REACTOR, TOPIC_SCORE and PERSON_STATE for each day.
+    `blocks` hold rows of PERSON_INPUT, people's own state being of the day before the first. Yields
+    blocks of PERSON_OUTPUT and person_state for each day.
     """
-    table = table_of(records)
-    if table.num_rows == 0:
-        return
-    task = _Task(table)
+    mine, others = _split(blocks, PERSON_INPUT)
+    yield from others
+    task = _Task(group, tables_of(mine, PERSON_INPUT))
     state = task.state()
     for day in days:
         rows = np.flatnonzero(task.account_day == day)
@@ -114,35 +75,36 @@ def score_people(
 
 
 class _Task:
-    """One group's records: people numbered by id, networks by name."""
+    """One group's rows: people numbered by id, networks by name."""
 
-    def __init__(self, table: pa.Table) -> None:
-        columns = columns_of(table, INPUT_LAYOUTS)
-        self.group = table.column_names[0]
-        self.group_value = table[self.group][0]
-        self.account_rows, self.state_rows = columns["account_day"], columns["person_state"]
-        self.topic_rows, self.reactor_rows = columns["person_topic"], columns["person_reactor"]
-        self.people = sorted_universe([self.account_rows.key_1, self.state_rows.key_1])
-        networks = sorted_universe([self.account_rows.key_2, self.state_rows.key_2])
+    def __init__(self, group: int, tables: dict[str, Rows]) -> None:
+        self.group = group
+        self.account_rows, self.state_rows = tables["account_day"], tables["person_state"]
+        self.topic_rows, self.reactor_rows = tables["person_topic"], tables["person_reactor"]
+        self.people = sorted_universe(
+            [self.account_rows.arrow("person_id"), self.state_rows.arrow("person_id")]
+        )
+        networks = sorted_universe([self.account_rows.arrow("network"), self.state_rows.arrow("network")])
         self.networks = networks.filter(pc.not_equal(networks, ""))
-        self.account_day = self.account_rows.days
-        self.account_person = codes(self.account_rows.key_1, self.people)
-        self.account_network = codes(self.account_rows.key_2, self.networks)
-        self.topic_day = self.topic_rows.days
-        self.reactor_day = self.reactor_rows.days
+        self.account_day = self.account_rows.integers("day")
+        self.account_person = codes(self.account_rows.arrow("person_id"), self.people)
+        self.account_network = codes(self.account_rows.arrow("network"), self.networks)
+        self.topic_day = self.topic_rows.integers("day")
+        self.reactor_day = self.reactor_rows.integers("day")
 
     def state(self) -> PersonState:
         rows = self.state_rows
         state = PersonState.empty(len(self.people), len(self.networks))
         if len(rows) == 0:
             return state
-        person, part, value = codes(rows.key_1, self.people), rows.text(), rows["value"]
+        person = codes(rows.arrow("person_id"), self.people)
+        part, value = rows.arrow("part"), rows.numbers("value")
         for name, target in (("raw", state.raw), ("observed", state.observed), ("ceiling", state.ceiling)):
             chosen = _equal(part, name)
             target[person[chosen]] = value[chosen]
         for index, kind in enumerate(KINDS):
             chosen = _equal(part, kind)
-            network = codes(rows.key_2.filter(pa.array(chosen)), self.networks)
+            network = codes(rows.arrow("network").filter(pa.array(chosen)), self.networks)
             state.parts[person[chosen], network, index] = value[chosen]
         return state
 
@@ -162,34 +124,26 @@ class _Task:
         return AccountRows(
             person=self.account_person[rows],
             network=self.account_network[rows],
-            share=source["share"][rows],
-            slow=np.column_stack([source[f"slow_{kind}"][rows] for kind in KINDS]),
-            changes=np.column_stack([source[f"change_{cause}"][rows] for cause in LEVEL_CAUSES]),
-            **{name: source[name][rows] for name in ACCOUNT_MEASURES},
+            share=source.numbers("share")[rows],
+            slow=np.column_stack([source.numbers(f"slow_{kind}")[rows] for kind in KINDS]),
+            changes=np.column_stack([source.numbers(f"change_{cause}")[rows] for cause in LEVEL_CAUSES]),
+            **{name: source.numbers(name)[rows] for name in ACCOUNT_MEASURES},
         )
 
 
 class _Output:
-    """A scored day as records."""
+    """A scored day as blocks."""
 
     def __init__(self, task: _Task, day: int, result: PersonDay, scored: Bools) -> None:
         self.task, self.day, self.result, self.scored = task, day, result, scored
 
-    def _batches(
-        self,
-        layout: Layout,
-        people: Ints,
-        key_2: pa.Array | None,
-        numbers: dict[str, Floats | Ints],
-        text: pa.Array | None,
-    ) -> Iterator[pa.RecordBatch]:
-        group = (
-            self.task.group,
-            pa.array([self.task.group_value.as_py()] * len(people), self.task.group_value.type),
-        )
+    def _blocks(self, table: str, people: Ints, columns: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+        schema = PERSON_STATE if table == "person_state" else PERSON_OUTPUT[table]
         names = self.task.people.take(pa.array(people))
-        texts = as_lists(text) if text is not None else None
-        yield from batches(layout, group, self.day, names, key_2, numbers, texts)
+        rows = table_rows(schema, self.day, {"person_id": names, **columns})
+        # Scores meet all others of their day next, to be ranked among them.
+        group = self.day if table == "daily_score" else self.task.group
+        yield from block_rows("group", group, table, rows)
 
     def daily_scores(self, present: Bools, reason: Ints) -> Iterator[pa.RecordBatch]:
         people = np.flatnonzero(present)
@@ -198,7 +152,7 @@ class _Output:
         def rounded(values: Floats) -> Floats:
             return np.where(scored, np.round(values[people], SCORE_DECIMALS), np.nan)
 
-        numbers: dict[str, Floats | Ints] = {
+        columns = {
             "score": rounded(result.score),
             "score_low": rounded(result.low),
             "score_high": rounded(result.high),
@@ -209,8 +163,8 @@ class _Output:
             "network_influence": rounded(result.network_influence),
             "evidence": rounded(result.evidence),
         }
-        why = pa.array([UNSCORED_REASONS[code] for code in reason[people]], pa.string())
-        yield from self._batches(DAILY_SCORE, people, None, numbers, why)
+        why = pa.array(UNSCORED_REASONS, pa.string()).take(pa.array(reason[people]))
+        yield from self._blocks("daily_score", people, {**columns, "unscored_reason": why})
 
     def parts(self) -> Iterator[pa.RecordBatch]:
         state, scored = self.result.state, self.scored
@@ -228,16 +182,22 @@ class _Output:
         self, people: Ints, part: str, value: Floats, network: int | None
     ) -> Iterator[pa.RecordBatch]:
         name = self.task.networks[network].as_py() if network is not None else None
-        key_2 = constant(name, len(people)) if name is not None else None
-        numbers: dict[str, Floats | Ints] = {"points": np.round(value, POINT_DECIMALS)}
-        yield from self._batches(SCORE_PART, people, key_2, numbers, constant(part, len(people)))
+        columns = {
+            "part": constant(part, len(people)),
+            "network": constant(name, len(people)),
+            "points": np.round(value, POINT_DECIMALS),
+        }
+        yield from self._blocks("score_part", people, columns)
 
     def changes(self, known: Bools) -> Iterator[pa.RecordBatch]:
         for index, cause in enumerate(CAUSES):
             value = self.result.changes[:, index]
             people = np.flatnonzero(known & (np.abs(np.nan_to_num(value)) >= FAINTEST_POINTS))
-            numbers: dict[str, Floats | Ints] = {"points": np.round(value[people], POINT_DECIMALS)}
-            yield from self._batches(SCORE_CHANGE, people, None, numbers, constant(cause, len(people)))
+            columns = {
+                "cause": constant(cause, len(people)),
+                "points": np.round(value[people], POINT_DECIMALS),
+            }
+            yield from self._blocks("score_change", people, columns)
 
     def reactors(self, model: ScoringModel) -> Iterator[pa.RecordBatch]:
         task = self.task
@@ -245,48 +205,50 @@ class _Output:
         if len(rows) == 0:
             return
         chosen = pa.array(rows)
-        people = codes(task.reactor_rows.key_1.take(chosen), task.people)
-        network = codes(task.reactor_rows.text().take(chosen), task.networks)
+        people = codes(task.reactor_rows.arrow("person_id").take(chosen), task.people)
+        network = codes(task.reactor_rows.arrow("network").take(chosen), task.networks)
         earned = (self.result.score - 1)[people] * self.result.network_share[people, network]
-        given = np.round(earned * task.reactor_rows["share"][rows], POINT_DECIMALS)
-        account = task.reactor_rows.key_2.take(chosen)
+        given = np.round(earned * task.reactor_rows.numbers("share")[rows], POINT_DECIMALS)
+        account = task.reactor_rows.arrow("account_id").take(chosen)
         by_name = np.empty(len(rows), dtype=np.int64)
         by_name[pc.sort_indices(account).to_numpy()] = np.arange(len(rows))
         order = np.lexsort((by_name, network, -given, people))
         order = order[self.scored[people[order]] & (given[order] >= FAINTEST_POINTS)]
         rank = _rank_within(people[order])
         order, rank = order[rank <= model.measures.reactors], rank[rank <= model.measures.reactors]
-        numbers: dict[str, Floats | Ints] = {"rank": rank, "points": given[order]}
-        networks = task.networks.take(pa.array(network[order]))
-        yield from self._batches(
-            SCORE_REACTOR, people[order], account.take(pa.array(order)), numbers, networks
-        )
+        columns = {
+            "rank": rank,
+            "network": task.networks.take(pa.array(network[order])),
+            "account_id": account.take(pa.array(order)),
+            "points": given[order],
+        }
+        yield from self._blocks("score_reactor", people[order], columns)
 
     def topics(self, model: ScoringModel) -> Iterator[pa.RecordBatch]:
         task, source = self.task, self.task.topic_rows
         rows = np.flatnonzero(task.topic_day == self.day)
         if len(rows) == 0:
             return
-        topics = sorted_universe([source.key_2])
-        slot = codes(source.key_1, task.people)[rows] * len(topics) + codes(source.key_2, topics)[rows]
+        topics = sorted_universe([source.arrow("topic")])
+        topic_of_row = codes(source.arrow("topic"), topics)[rows]
+        slot = codes(source.arrow("person_id"), task.people)[rows] * len(topics) + topic_of_row
         slots, place = np.unique(slot, return_inverse=True)
-        share = source["share"][rows]
-        weight = np.maximum(source["weight"][rows], model.level.minimum_weight)
-        attention = summed(place, share * source["attention"][rows] / weight, len(slots))
-        evidence = summed(place, share * source["evidence"][rows], len(slots))
+        share = source.numbers("share")[rows]
+        weight = np.maximum(source.numbers("weight")[rows], model.level.minimum_weight)
+        attention = summed(place, share * source.numbers("attention")[rows] / weight, len(slots))
+        evidence = summed(place, share * source.numbers("evidence")[rows], len(slots))
         people, topic = slots // len(topics), slots % len(topics)
         score = np.round(np.minimum(points(attention, model), model.score.cap), SCORE_DECIMALS)
         shown = self.scored[people] & (evidence >= model.measures.topic_minimum_evidence)
         order = np.lexsort((topic, -score, people))
         order = order[shown[order]]
-        numbers: dict[str, Floats | Ints] = {
+        columns = {
+            "topic": topics.take(pa.array(topic[order])),
             "score": score[order],
             "evidence": np.round(evidence[order], SCORE_DECIMALS),
             "rank": _rank_within(people[order]),
         }
-        yield from self._batches(
-            TOPIC_SCORE, people[order], topics.take(pa.array(topic[order])), numbers, None
-        )
+        yield from self._blocks("topic_score", people[order], columns)
 
     def state(self) -> Iterator[pa.RecordBatch]:
         state, scored = self.result.state, np.flatnonzero(self.scored)
@@ -300,13 +262,45 @@ class _Output:
                 yield from self._state_rows(people, kind, value[people], name)
 
     def _state_rows(self, people: Ints, part: str, value: Floats, network: str) -> Iterator[pa.RecordBatch]:
-        yield from self._batches(
-            PERSON_STATE,
-            people,
-            constant(network, len(people)),
-            {"value": value},
-            constant(part, len(people)),
-        )
+        columns = {
+            "part": constant(part, len(people)),
+            "network": constant(network, len(people)),
+            "value": value,
+        }
+        yield from self._blocks("person_state", people, columns)
+
+
+def rank_days(day: int, blocks: Iterator[pa.RecordBatch], model: ScoringModel) -> Iterator[pa.RecordBatch]:
+    """Complete a day's daily_score with percentile and model_version, sorted by person.
+
+    percentile is the share of the other people scored who have less, in percent; equals share one.
+    """
+    schemas = {"daily_score": PERSON_OUTPUT["daily_score"]}
+    mine, others = _split(blocks, schemas)
+    yield from others
+    scores = tables_of(mine, schemas)["daily_score"]
+    if len(scores) == 0:
+        return
+    score = scores.numbers("score")
+    scored = ~np.isnan(score)
+    below = np.searchsorted(np.sort(score[scored]), score[scored], side="left")
+    percentile = np.full(len(score), np.nan)
+    percentile[scored] = np.round(100 * below / max(int(scored.sum()) - 1, 1), SCORE_DECIMALS)
+    table = scores.table.append_column("percentile", pa.array(percentile, from_pandas=True))
+    table = table.append_column("model_version", constant(model.version, len(score)))
+    yield from block_rows("group", day, "daily_score", table.sort_by("person_id"))
+
+
+def _split(
+    blocks: Iterator[pa.RecordBatch], tables: Mapping[str, pa.Schema]
+) -> tuple[list[pa.RecordBatch], list[pa.RecordBatch]]:
+    """Blocks of `tables`, and those of all others."""
+    mine, others = [], []
+    for batch in blocks:
+        wanted = pc.is_in(batch.column("table"), value_set=pa.array(list(tables)))
+        mine.append(batch.filter(wanted))
+        others.append(batch.filter(pc.invert(wanted)))
+    return mine, [batch for batch in others if batch.num_rows]
 
 
 def _rank_within(sorted_group: Ints) -> Ints:

@@ -1,0 +1,106 @@
+"""The tables that scoring tasks take and give, as Arrow schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from spark_jobs.contracts import contract
+from spark_jobs.scoring_model import KINDS
+
+_ARROW_TYPES = {
+    "string": pa.string(),
+    "double": pa.float64(),
+    "bigint": pa.int64(),
+    "int": pa.int32(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "date": pa.date32(),
+    "array<string>": pa.list_(pa.string()),
+}
+
+
+def lake_table(name: str, without: tuple[str, ...] = ()) -> pa.Schema:
+    """A lake table's columns after its contract, `day` among them."""
+    return pa.schema(
+        [
+            (field.name, _ARROW_TYPES[field.type])
+            for field in contract(name).fields
+            if field.name not in without
+        ]
+    )
+
+
+def _texts(*names: str) -> list[tuple[str, pa.DataType]]:
+    return [(name, pa.string()) for name in names]
+
+
+def _numbers(*names: str) -> list[tuple[str, pa.DataType]]:
+    return [(name, pa.float64()) for name in names]
+
+
+_DAY = [("day", pa.date32())]
+_VALIDITY = [("valid_from", pa.date32()), ("valid_to", pa.date32())]
+
+LEVEL_CAUSES = ("new_attention", "fading", "others_authority", "give_back")
+ACCOUNT_MEASURES = (
+    "level",
+    "level_before",
+    "fast_level",
+    "variance",
+    "ceiling_points",
+    "evidence",
+    "reach",
+    "posts_a_day",
+    "network_influence",
+)
+"""What the day says of each account, beside the split of its level's change."""
+
+NETWORK_STATES: Mapping[str, pa.Schema] = {
+    name: lake_table(name) for name in ("account_state", "pair_state", "topic_state", "network_state")
+}
+"""What a network's day hands to its next."""
+
+_USED_OF_ACCOUNTS = {"network", "account_id", "handle", "created_at", "is_verified", "observed_at", "day"}
+_UNUSED_OF_ACCOUNTS = {field.name for field in contract("accounts").fields} - _USED_OF_ACCOUNTS
+
+NETWORK_INPUT: Mapping[str, pa.Schema] = {
+    **NETWORK_STATES,
+    "activities": lake_table("activities", ("activity_id", "content_id", "source")),
+    "accounts": lake_table("accounts", tuple(_UNUSED_OF_ACCOUNTS)),
+    "links": pa.schema(_texts("network", "account_id", "person_id") + _numbers("share") + _VALIDITY),
+    "standings": pa.schema([*_texts("network", "account_id"), ("code", pa.int64()), *_VALIDITY]),
+    "customers": pa.schema(_DAY + _texts("network", "handle")),
+}
+
+PERSON_ACCOUNT = lake_table("person_account")
+PERSON_STATE = lake_table("person_state")
+
+PERSON_INPUT: Mapping[str, pa.Schema] = {
+    "person_state": PERSON_STATE,
+    "account_day": pa.schema(
+        _DAY
+        + _texts("person_id", "network")
+        + _numbers("share")
+        + [("has_acted", pa.bool_()), ("standing", pa.int64())]
+        + _numbers(*ACCOUNT_MEASURES)
+        + _numbers(*(f"change_{cause}" for cause in LEVEL_CAUSES))
+        + _numbers(*(f"slow_{kind}" for kind in KINDS))
+    ),
+    "person_topic": pa.schema(
+        _DAY + _texts("person_id", "network", "topic") + _numbers("share", "attention", "evidence", "weight")
+    ),
+    "person_reactor": pa.schema(_DAY + _texts("person_id", "network", "account_id") + _numbers("share")),
+}
+"""What people are scored from: their own state, and the rest from the networks' tasks."""
+
+UNPUBLISHED = ("revision", "reason", "published_at")
+PERSON_OUTPUT: Mapping[str, pa.Schema] = {
+    "daily_score": lake_table("daily_score", (*UNPUBLISHED, "percentile", "model_version")),
+    **{
+        name: lake_table(name, UNPUBLISHED)
+        for name in ("score_part", "score_change", "score_reactor", "topic_score")
+    },
+}
+"""What is published of people, before publication adds its columns."""
