@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from orchestration.publishing import published_path
 from orchestration.settings import Settings
 from spark_jobs.lake import Lake
 
@@ -155,7 +156,7 @@ def yesterday() -> date:
 
 def published_copy(settings: Settings) -> Path | None:
     """The published warehouse where it is a file of this machine."""
-    return None if "://" in settings.home else Path(settings.home, "warehouse", "published", "stature.duckdb")
+    return None if "://" in settings.home else published_path(settings)
 
 
 def mark_warehouse(settings: Settings, through: date | None) -> None:

@@ -136,7 +136,15 @@ def page(found: Explained) -> RenderableType:
         text = Text(f"Not scored on {score['day']}: {reason}" + (f" ({said})." if said else "."))
         return Group(_heading(found.person), text, _foot())
     blocks: list[RenderableType] = [_heading(found.person), _numbers(found), *_trend(found), Text()]
-    blocks += [_parts(found), *_changes(found), *_topics(found), Text(), _measures(score), _foot()]
+    blocks += [
+        Text("What it is made of", "bold"),
+        _parts(found),
+        *_changes(found),
+        *_topics(found),
+        Text(),
+        _measures(score),
+        _foot(),
+    ]
     return Group(*blocks)
 
 
@@ -169,9 +177,7 @@ def _trend(found: Explained) -> list[Text]:
 
 
 def _parts(found: Explained) -> Table:
-    table = Table(
-        title="What it is made of", title_justify="left", title_style="bold", box=None, pad_edge=False
-    )
+    table = Table(box=None, pad_edge=False)
     for column, justify in (("part", "left"), ("network", "left"), ("points", "right"), ("", "left")):
         table.add_column(column, justify=justify, header_style="dim")  # type: ignore[arg-type]
     largest = max((abs(part["points"]) for part in found.parts), default=1.0) or 1.0
@@ -225,7 +231,7 @@ def _foot() -> Text:
     return Text(WHAT_IT_IS_NOT, style="italic dim")
 
 
-def leaderboard(warehouse: Warehouse, limit: int, topic: str | None) -> Table:
+def leaderboard(warehouse: Warehouse, limit: int, topic: str | None) -> RenderableType:
     """The highest scores of the last day, of everybody or on a topic."""
     if topic:
         rows = warehouse.rows(
@@ -242,10 +248,10 @@ def leaderboard(warehouse: Warehouse, limit: int, topic: str | None) -> Table:
         rows = warehouse.rows(
             "select * from bi.score_latest where score is not null order by rank, person_id limit ?", limit
         )
-    table = Table(box=None, pad_edge=False, title_justify="left", title_style="bold")
-    table.title = (
+    heading = (
         f"Influence{f' on {topic}' if topic else ''}, {rows[0]['day']}" if rows else "Nobody is scored yet"
     )
+    table = Table(box=None, pad_edge=False)
     columns = ("rank", "score") if topic else ("rank", "score", "95 %", "7 days", "momentum")
     for column in columns:
         table.add_column(column, justify="right", header_style="dim")
@@ -257,7 +263,7 @@ def leaderboard(warehouse: Warehouse, limit: int, topic: str | None) -> Table:
             cells.append("" if row["momentum"] is None else f"{row['momentum']:.1f}")
         name = row["display_name"] or row["handle"] or row["person_id"]
         table.add_row(*cells, Text(name).append(f"  @{row['handle']}" if row["handle"] else "", "dim"))
-    return table
+    return Group(Text(heading, "bold"), table)
 
 
 def _signed(value: float | None) -> str:

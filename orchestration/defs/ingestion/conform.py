@@ -36,10 +36,11 @@ def conform(
     context: dg.AssetExecutionContext, home: Home, spark_jobs: SparkJobs
 ) -> Iterator[dg.MaterializeResult[Any]]:
     days = days_of(context)
-    todo = days if restate_reason(context) else unpublished(home.lake, days)
+    restate = restate_reason(context) is not None
+    todo = days if restate else unpublished(home.lake, days)
     seconds = 0.0
     if todo:
-        run = spark_jobs.run(context, home, "conform", todo)
+        run = spark_jobs.run(context, home, "conform", todo, restate=restate)
         seconds = run.seconds
     yield from noted(context, home.lake, [spec.key for spec in specs], days, seconds)
     context.log.info(_summary(home, todo))
