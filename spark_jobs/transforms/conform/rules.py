@@ -60,7 +60,7 @@ def first_problem(
     """SQL of the first rule that a row breaks, null for a good row.
 
     `fault` is SQL of what is wrong with the row as a whole. `check_utf8`: `bytes` where texts may hold bytes
-    that are not UTF-8, `decoded` where such bytes were already replaced; None where the whole row was checked.
+    that are not UTF-8, `decoded` where such bytes were replaced already; None where whole rows were checked.
     """
     rules = [rule.as_sql() for rule in row_rules(dataset, readings, check_utf8) if rule.broken != "false"]
     return f"coalesce({', '.join([fault, *rules])})"
@@ -116,7 +116,12 @@ def _nulls(dataset: Dataset) -> Iterator[Rule]:
         groups = [" AND ".join(f"{name} IS NOT NULL" for name in group) for group in dataset.required_groups]
         whole = " OR ".join(f"({group})" for group in groups)
         names = " or ".join(" and ".join(group) for group in dataset.required_groups)
-        yield Rule("null_required", ",".join(dataset.required_groups[0]), f"NOT ({whole})", f"'{names} must be there'")
+        yield Rule(
+            "null_required",
+            ",".join(dataset.required_groups[0]),
+            f"NOT ({whole})",
+            f"'{names} must be there'",
+        )
 
 
 def _not_in_set(field: Field) -> Rule:
@@ -170,7 +175,9 @@ def _text(field: Field, check_utf8: str | None) -> Iterator[Rule]:
         broken = f"exists({field.name}, item -> {_bad_text('item', check_utf8)})"
     else:
         return
-    yield Rule("bad_text", field.name, broken, "'holds NUL, an unpaired surrogate or bytes that are not UTF-8'")
+    yield Rule(
+        "bad_text", field.name, broken, "'holds NUL, an unpaired surrogate or bytes that are not UTF-8'"
+    )
 
 
 def _bad_text(text: str, check_utf8: str | None) -> str:

@@ -1,9 +1,9 @@
 """SQL that reads one delivered cell as a contract column's type.
 
 A cell's *kind* is how it was delivered: `text` (JSON lines and CSV), or what the Parquet file holds:
-`string`, `binary`, `uuid`, `int`, `long`, `decimal`, `float`, `double`, `boolean`, `date`, `timestamp`, `list`,
-and the integers `millis`, `micros`, `nanos` of Parquet's timestamps; or `absent` (the file has no such
-column), or `foreign` (a type that cannot be read).
+`string`, `binary`, `uuid`, `int`, `long`, `decimal`, `float`, `double`, `boolean`, `date`, `timestamp`,
+`list`, and the integers `millis`, `micros`, `nanos` of Parquet's timestamps; or `absent` (the file has no
+such column), or `foreign` (a type that cannot be read).
 
 Empty text is null in every format, so that a row means the same however it is delivered. A time without an
 offset is UTC; a bare number is no time, because nobody says in which unit.
@@ -45,7 +45,7 @@ class Reading:
     out_of_range: str = "false"
 
 
-def reading(field: Field, cell: str, kind: str, line: str | None = None) -> Reading:
+def reading(field: Field, cell: str, kind: str, line: str | None = None) -> Reading:  # noqa: PLR0911  one a type
     """SQL for `field` from the column `cell` of this `kind`.
 
     `line` names the column with the row's JSON text, where there is one: it tells an object from a text
@@ -66,7 +66,9 @@ def reading(field: Field, cell: str, kind: str, line: str | None = None) -> Read
             number = _double(cell, kind)
             too_large = f"{unread} AND (isnan({number}) OR ({number}) = floor({number}))"
             return Reading(
-                _integer(cell, kind, number, field.type), f"{unread} AND NOT coalesce({too_large}, false)", too_large
+                _integer(cell, kind, number, field.type),
+                f"{unread} AND NOT coalesce({too_large}, false)",
+                too_large,
             )
         case "double":
             return Reading(_double(cell, kind), unread)

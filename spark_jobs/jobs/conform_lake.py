@@ -1,0 +1,165 @@
+"""What conform reads from the lake's tables and writes into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+
+from spark_jobs.contracts import Dataset
+from spark_jobs.jobs.conform_files import Unreadable
+from spark_jobs.lake import Lake
+from spark_jobs.schemas import lake_schema
+from spark_jobs.transforms.conform import follows
+from spark_jobs.transforms.conform.counting import TableCount
+from spark_jobs.transforms.conform.rules import UNREADABLE_FILE
+from spark_jobs.transforms.conform.suppression import Request, subject
+
+_THREADS = 8  # commits wait for the disk, not for the processor
+_COUNT_SCHEMA = pa.schema(
+    [("source", pa.string()), ("table_name", pa.string())]
+    + [(name, pa.int64()) for name in ("received", "accepted", "quarantined", "duplicates", "suppressed")]
+    + [("unknown_columns", pa.list_(pa.string()))]
+)
+_UNREADABLE_SCHEMA = pa.schema(
+    [
+        (name, pa.int64() if name in ("row_number", "raw_bytes") else pa.string())
+        for name in (
+            "source", "table_name", "file", "row_number", "reason", "field", "detail", "raw", "raw_bytes",
+            "raw_sha256", "network", "account_id",
+        )
+    ]
+)  # fmt: skip
+
+
+def history(
+    session: SparkSession, lake: Lake, table: str, columns: Sequence[str], days: Iterable[date]
+) -> DataFrame | None:
+    """`columns` and `day` of a table's rows on those days; None where there are none."""
+    manifests = lake.manifests(table, days).values()
+    uris = [
+        lake.uri(f"{lake.day_path(table, manifest.day)}/{file.name}")
+        for manifest in manifests
+        for file in manifest.files
+        if file.rows
+    ]
+    if not uris:
+        return None
+    held = lake_schema(table)
+    schema = ", ".join([*(f"{name} {held[name].dataType.simpleString()}" for name in columns), "day DATE"])
+    reader = session.read.options(basePath=lake.uri(lake.table_path(table)), __globPaths__="false")
+    return reader.schema(schema).parquet(*uris)
+
+
+def days_before(first: date, number: int) -> list[date]:
+    """The `number` days before `first`."""
+    return [first - timedelta(days=back) for back in range(number, 0, -1)]
+
+
+def past_follows(session: SparkSession, lake: Lake, first: date) -> DataFrame | None:
+    """The follows that stand before `first`, as events: the last whole state, and what came after it."""
+    whole = [day for day in lake.days("follow_state") if day < first and follows.is_snapshot_day(day)]
+    state = None
+    if whole:
+        state = history(session, lake, "follow_state", follows.STATE, whole[-1:])
+    since = [day for day in lake.days("activities") if day < first and (not whole or day > whole[-1])]
+    columns = [name for name in follows.EVENT if name != "day"]
+    events = history(session, lake, "activities", columns, since)
+    if events is not None:
+        events = events.where(follows.IS_FOLLOW).select(*follows.EVENT)
+    if state is None:
+        return events
+    past = follows.as_events(state)
+    return past if events is None else past.unionByName(events)
+
+
+def privacy_requests(lake: Lake, until: date) -> list[Request]:
+    """The requests delivered up to a day, as far as they name an account or a contact."""
+    found = []
+    for day, manifest in lake.manifests("privacy_requests").items():
+        if day > until or not manifest.rows:
+            continue
+        rows = lake.read_arrow("privacy_requests", day)
+        for row in rows.to_pylist() if rows is not None else []:
+            for scope, identifier in (("network", "account_id"), ("crm", "contact_id")):
+                if row[scope] is not None and row[identifier] is not None:
+                    name = subject(row[scope], row[identifier])
+                    found.append(Request(name, row["request"], row["requested_at"], day))
+    return found
+
+
+def write_days(rows: DataFrame, lake: Lake, table: str, order: Sequence[str], *, one_part: bool) -> None:
+    """Append `rows` (with `day`) to the folders of their days: one file a day, several where a day is large.
+
+    `one_part`: the rows are in one partition already. Files count only once they are committed, so Spark's
+    faster committer will do, which moves each when its task is done; it also never takes up what a killed run
+    had under way.
+    """
+    parts = rows if one_part else rows.hint("rebalance", "day")
+    parts.sortWithinPartitions("day", *order).write.partitionBy("day").mode("append").options(
+        **{
+            "mapreduce.fileoutputcommitter.algorithm.version": "2",
+            "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        }
+    ).parquet(lake.uri(lake.table_path(table)))
+
+
+def lake_columns(dataset: Dataset) -> list[str]:
+    """SQL of the columns of the dataset's lake files, and `day`, from rows with its input columns."""
+    filled = {"late_days": "CAST(datediff(day, CAST(occurred_at AS DATE)) AS INT) AS late_days"}
+    return [*(filled.get(f.name, f.name) for f in dataset.lake_fields), "day"]
+
+
+def commit_days(
+    lake: Lake,
+    table: str,
+    days: Iterable[date],
+    run_id: str,
+    notes: Mapping[date, Mapping[str, object]] | None = None,
+) -> dict[date, int]:
+    """Make what was written the table's days; rows by day."""
+
+    def commit(day: date) -> tuple[date, int]:
+        of_day = (notes or {}).get(day)
+        return day, lake.commit(table, day, lake.adopt(table, day), run_id, of_day).rows
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return dict(pool.map(commit, days))
+
+
+def put_unreadable(lake: Lake, files: Iterable[Unreadable]) -> None:
+    """Write one row a file that could not be read into its day's folder of quarantine."""
+    by_day: dict[date, list[dict[str, object]]] = {}
+    for unreadable in files:
+        file = unreadable.file
+        row = {
+            "source": file.source,
+            "table_name": file.table,
+            "file": file.name,
+            "reason": UNREADABLE_FILE,
+            "detail": f"{unreadable.detail}; {file.bytes} bytes, SHA-256 {file.sha256 or 'not known'}",
+            "raw_bytes": file.bytes,
+            "raw_sha256": file.sha256,
+        }
+        by_day.setdefault(file.day, []).append(row)
+    for day, rows in by_day.items():
+        lake.put_parquet("quarantine", day, pa.Table.from_pylist(rows, schema=_UNREADABLE_SCHEMA))
+
+
+def write_counts(lake: Lake, days: Iterable[date], counts: Iterable[TableCount], run_id: str) -> None:
+    """Write conform_count, the last of a day's tables: a day that has it is wholly conformed."""
+    by_day: dict[date, list[dict[str, object]]] = {day: [] for day in days}
+    for each in counts:
+        row = {name: getattr(each, name) for name in _COUNT_SCHEMA.names if name != "table_name"}
+        by_day[each.day].append(row | {"table_name": each.table})
+
+    def write(day: date) -> None:
+        lake.write_arrow(
+            "conform_count", day, pa.Table.from_pylist(by_day[day], schema=_COUNT_SCHEMA), run_id
+        )
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(write, by_day))
