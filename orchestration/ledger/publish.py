@@ -109,7 +109,7 @@ def _obstacle(lake: Lake, book: Book, day: date, gate: Collection[date]) -> str 
         return "its checks did not pass"
     if day != lake.first_day() and not book.revision(day - timedelta(days=1)):
         return "the day before is not published, and this is not the declared first day"
-    if not lake.pending.exists("daily_score", day):
+    if not all(lake.pending.exists(table, day) for table in SCORE_TABLES):
         return "it was not scored"
     return None
 
@@ -145,7 +145,7 @@ def _publish(
         rows=len(leaves),
         digest="",
         previous_digest=head.digest if head else None,
-        model_version=model_version or (head.model_version if head else "none"),
+        model_version=model_version or str(scored.notes.get("model_version", "none")),
         reason=reason,
         published_at=published_at,
     )

@@ -82,7 +82,8 @@ def _add_filled(
     bounds: Bounds,
 ) -> None:
     optional = optional_fields(table.dataset)
-    counts = aggregate(con, table, {"rows": "count(*)"} | {f.name: f"count({quoted(f.name)})" for f in optional})
+    filled_rows = {f.name: f"count({quoted(f.name)})" for f in optional}
+    counts = aggregate(con, table, {"rows": "count(*)"} | filled_rows)
     for column in optional:
         says = (
             f"{column.name}, where it was mostly filled on the {bounds.history_days} days before, "

@@ -123,7 +123,8 @@ def _context(folder: Path, stage: Stage) -> FileDataContext:
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     project = folder / "gx"
-    (project / "great_expectations.yml").unlink(missing_ok=True)
+    for file in (project / "great_expectations.yml", project / "uncommitted" / "config_variables.yml"):
+        file.unlink(missing_ok=True)
     stale = [
         project / "validation_definitions",
         project / "expectations" / stage,
@@ -139,6 +140,7 @@ def _context(folder: Path, stage: Stage) -> FileDataContext:
     context.variables.data_docs_sites = {
         SITE: {
             "class_name": "SiteBuilder",
+            "show_how_to_buttons": False,
             "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
             "store_backend": {
                 "class_name": "TupleFilesystemStoreBackend",

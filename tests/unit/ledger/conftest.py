@@ -29,7 +29,7 @@ def score_row(person: str, score: float | None, **other: Any) -> dict[str, Any]:
     return {"person_id": person, "score": score, "unscored_reason": reason, "model_version": "v1", **other}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def days() -> list[date]:
     return [FIRST + timedelta(days=n) for n in range(4)]
 
@@ -41,7 +41,7 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def score() -> Scorer:
     """Write a scored day into `pending/`: people with their scores, in one file or several."""
 
@@ -72,7 +72,7 @@ def score() -> Scorer:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def people() -> dict[str, float | None]:
     return {
         "acct:sample:ada": 41.25,

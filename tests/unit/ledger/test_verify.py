@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -39,9 +40,16 @@ def first(**new: Any) -> Callable[[Rows], Rows]:
     return lambda rows: [{**rows[0], **new}, *rows[1:]]
 
 
-@pytest.fixture
-def ledger(lake: Lake, days: list[date], score: Scorer, people: dict[str, float | None]) -> Lake:
+@pytest.fixture(scope="module")
+def published(
+    tmp_path_factory: pytest.TempPathFactory,
+    days: list[date],
+    score: Scorer,
+    people: dict[str, float | None],
+) -> Lake:
     """Four published days, the last two of them restated."""
+    lake = Lake(str(tmp_path_factory.mktemp("published")))
+    lake.declare_first_day(days[0])
     for day in days:
         score(lake, day, people)
     publish_days(lake, days, "run", days)
@@ -49,6 +57,13 @@ def ledger(lake: Lake, days: list[date], score: Scorer, people: dict[str, float 
         score(lake, day, {**people, ADA: 60.0})
     publish_days(lake, days[2:], "fix", days, reason="late file")
     return lake
+
+
+@pytest.fixture
+def ledger(published: Lake, tmp_path: Path) -> Lake:
+    """A copy of it to tamper with."""
+    shutil.copytree(published.root, tmp_path / "home")
+    return Lake(str(tmp_path / "home"))
 
 
 def test_an_untouched_ledger_agrees(ledger: Lake) -> None:
