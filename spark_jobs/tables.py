@@ -29,15 +29,15 @@ class WrittenFile:
     file: LakeFile
 
 
-def read_days(spark: SparkSession, lake: Lake, table: str, days: Iterable[date]) -> DataFrame:
-    """A lake table's rows of those days that exist, with the column `day`; empty where none does.
+def read_days(spark: SparkSession, lake: Lake, table: str, days: Iterable[date]) -> DataFrame | None:
+    """A lake table's rows of those days that exist, with the column `day`; None where there are none.
 
     The schema is the contract's, so no file is opened to find it out.
     """
     schema = StructType([*lake_schema(table).fields, StructField("day", DateType())])
     files = lake.files(table, days)
     if not files:
-        return spark.createDataFrame([], schema)
+        return None
     reader = spark.read.schema(schema).option("basePath", lake.uri(lake.table_path(table)))
     return reader.parquet(*files)
 

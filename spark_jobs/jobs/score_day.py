@@ -13,17 +13,14 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.jobs.process import JobError, job_process
 from spark_jobs.lake import Lake
 from spark_jobs.scoring_model import ModelError, ScoringModel, load_model
 from spark_jobs.tables import WrittenFile, read_days, write_blocks, written_files
 from spark_jobs.transforms.scoring.block_tables import NETWORK_STATES, PERSON_OUTPUT
-from spark_jobs.transforms.scoring.identity import link_intervals, standing_intervals
 from spark_jobs.transforms.scoring.score import (
-    ScoringInput,
     network_blocks,
     person_blocks,
     with_percentiles,
@@ -120,30 +117,30 @@ def _score_chunk(
     least_confidence: float,
 ) -> dict[date, dict[str, int]]:
     yesterday = [days[0] - timedelta(days=1)] if days[0] != lake.first_day() else []
-    for place, tables in _written_tables(lake).items():
-        for table in tables:
-            place.discard_uncommitted(table, days)
-    places = {table: place for place, tables in _written_tables(lake).items() for table in tables}
+    places = _places(lake)
+    for table, place in places.items():
+        place.discard_uncommitted(table, days)
+    notes = {"model_version": model.version}
     groups = 1 + _people(lake, days, yesterday) // PEOPLE_A_GROUP
 
     # One Spark job: networks, then people, then days; what is done at each is written on the way.
-    blocks = network_blocks(_input(spark, lake, days, yesterday, least_confidence), days, model)
+    tables = _input(spark, lake, days, yesterday)
+    if not tables:
+        return {day: _commit(places, [], day, run_id, notes) for day in days}
+    blocks = network_blocks(tables, days, model, least_confidence)
     blocks = write_blocks(blocks, "network", places)
     state = read_days(spark, lake, "person_state", yesterday)
     blocks = person_blocks(blocks, state, days, groups, model)
     blocks = write_blocks(blocks, "group", {t: p for t, p in places.items() if t != "daily_score"})
     blocks = write_blocks(with_percentiles(blocks, model), "group", places)
     files = written_files(blocks)
-    notes = {"model_version": model.version}
     return {day: _commit(places, files, day, run_id, notes) for day in days}
 
 
-def _written_tables(lake: Lake) -> dict[Lake, tuple[str, ...]]:
-    """What a scored day consists of, in the order in which it is committed."""
-    return {
-        lake.pending: tuple(PERSON_OUTPUT),
-        lake: ("person_state", "person_account", *NETWORK_STATES),
-    }
+def _places(lake: Lake) -> dict[str, Lake]:
+    """Where the tables of a scored day lie, in the order in which they are committed."""
+    into_lake = ("person_state", "person_account", *NETWORK_STATES)
+    return dict.fromkeys(PERSON_OUTPUT, lake.pending) | dict.fromkeys(into_lake, lake)
 
 
 def _commit(
@@ -160,26 +157,23 @@ def _commit(
     return rows
 
 
-def _input(
-    spark: SparkSession, lake: Lake, days: list[date], yesterday: list[date], least_confidence: float
-) -> ScoringInput:
-    so_far = [day for day in lake.days("privacy_requests") if day <= days[-1]]
-    known_by = [day for day in lake.days("crm_contact_accounts") if day <= days[-1]]
-    held = read_days(spark, lake, "person_account", yesterday)
-    return ScoringInput(
-        activities=read_days(spark, lake, "activities", days),
-        accounts=read_days(spark, lake, "accounts", days),
-        links=link_intervals(
-            held.where(F.col("person_id").startswith("key:")),
-            read_days(spark, lake, "identity_links", days),
-            least_confidence,
-        ),
-        standings=standing_intervals(read_days(spark, lake, "privacy_requests", so_far)),
-        customers=read_days(spark, lake, "crm_contact_accounts", known_by).select(
-            "day", "network", F.lower(F.ltrim("handle", F.lit("@"))).alias("handle")
-        ),
-        states={table: read_days(spark, lake, table, yesterday) for table in NETWORK_STATES},
-    )
+def _input(spark: SparkSession, lake: Lake, days: list[date], yesterday: list[date]) -> dict[str, DataFrame]:
+    wanted = {
+        "activities": days,
+        "accounts": days,
+        "identity_links": days,
+        "person_account": yesterday,
+        **dict.fromkeys(NETWORK_STATES, yesterday),
+        # Few rows, and what was asked or known once holds until something else is.
+        "privacy_requests": [day for day in lake.days("privacy_requests") if day <= days[-1]],
+        "crm_contact_accounts": [day for day in lake.days("crm_contact_accounts") if day <= days[-1]],
+    }
+    tables = {name: read_days(spark, lake, name, of_days) for name, of_days in wanted.items()}
+    found = {name: table for name, table in tables.items() if table is not None}
+    # A request may name a CRM's contact alone; that one is found through the contact's accounts.
+    if "privacy_requests" in found:
+        found["privacy_requests"] = found["privacy_requests"].where("network is not null")
+    return found
 
 
 def _people(lake: Lake, days: Sequence[date], yesterday: Sequence[date]) -> int:

@@ -10,16 +10,7 @@ import pyarrow.compute as pc
 
 from spark_jobs.transforms.scoring.accounts import Accounts
 from spark_jobs.transforms.scoring.arrays import Bools, Floats, Ints
-from spark_jobs.transforms.scoring.blocks import Rows, codes, codes_or, sorted_universe
-
-FOR_EVER = np.iinfo(np.int32).max
-"""A day number after all days, for intervals that have not ended."""
-
-NOTHING_FORBIDS, NEVER_ACTED, OPTED_OUT, OBJECTION, ERASED = range(5)
-"""Codes of an account's standing; the higher is the stronger where a person's accounts differ."""
-
-UNSCORED_REASONS = (None, "never_acted", "opted_out", "objection", None)
-"""What is published for each code; the erased are not published at all."""
+from spark_jobs.transforms.scoring.identity import FOR_EVER, NOTHING_FORBIDS, Links, Standings
 
 
 @dataclass(frozen=True)
@@ -39,37 +30,27 @@ class Holdings:
 class PeopleOfAccounts:
     """A network's links between accounts and people, and requests that bear on being scored.
 
-    Link and request intervals are half open: from `valid_from`, up to and without `valid_to`.
+    Built for a range of days; every answer is as of one of them.
     """
 
-    def __init__(self, links: Rows, standings: Rows, ids: pa.Array) -> None:
-        self.account = codes(links.arrow("account_id"), ids)
-        self.person_ids = sorted_universe([links.arrow("person_id")])
-        self.person = codes(links.arrow("person_id"), self.person_ids)
-        self.share = links.numbers("share")
-        self.start = links.integers("valid_from")
-        self.until = links.integers("valid_to", FOR_EVER)
+    def __init__(self, links: Links, standings: Standings, ids: pa.Array) -> None:
+        self.links, self.standings = links, standings
         self.first_link = np.full(len(ids), FOR_EVER, dtype=np.int64)
-        np.minimum.at(self.first_link, self.account, self.start)
-        known = codes_or(standings.arrow("account_id"), ids, -1)
-        self.standing_account = known[known >= 0]
-        self.standing_code = standings.integers("code")[known >= 0]
-        self.standing_start = standings.integers("valid_from")[known >= 0]
-        self.standing_until = standings.integers("valid_to", FOR_EVER)[known >= 0]
+        np.minimum.at(self.first_link, links.account, links.valid_from)
 
     def standing(self, accounts: Accounts, day: int) -> Ints:
         """Each account's code of standing by request on that day, (accounts,)."""
-        now = (self.standing_start <= day) & (day < self.standing_until)
-        now &= np.isin(self.standing_account, accounts.code)
+        asked = self.standings
+        now = (asked.valid_from <= day) & (day < asked.valid_to) & np.isin(asked.account, accounts.code)
         standing = np.full(len(accounts), NOTHING_FORBIDS, dtype=np.int64)
-        np.maximum.at(standing, accounts.numbers_of(self.standing_account[now]), self.standing_code[now])
+        np.maximum.at(standing, accounts.numbers_of(asked.account[now]), asked.code[now])
         return standing
 
     def same_person(self, accounts: Accounts, actor: Ints, target: Ints, day: int) -> Bools:
         """Whether the two ends of each event are accounts of one person on that day."""
         account, rows = self._linked(accounts, day)
-        order = np.lexsort((account, self.person[rows]))
-        account, person = account[order], self.person[rows][order]
+        order = np.lexsort((account, self.links.person[rows]))
+        account, person = account[order], self.links.person[rows][order]
         n = len(accounts)
         siblings = [
             np.concatenate((account[:-gap] * n + account[gap:], account[gap:] * n + account[:-gap]))[
@@ -91,36 +72,38 @@ class PeopleOfAccounts:
         own_names = own_person_ids(network, ids.take(pa.array(alone)))
         return Holdings(
             account=np.concatenate((linked, alone)),
-            person_id=pa.concat_arrays([self.person_ids.take(pa.array(self.person[rows])), own_names]),
-            share=np.concatenate((self.share[rows], np.ones(len(alone)))),
-            valid_from=np.concatenate((self.start[rows], accounts.first_seen[alone])),
+            person_id=pa.concat_arrays(
+                [self.links.person_ids.take(pa.array(self.links.person[rows])), own_names]
+            ),
+            share=np.concatenate((self.links.share[rows], np.ones(len(alone)))),
+            valid_from=np.concatenate((self.links.valid_from[rows], accounts.first_seen[alone])),
             valid_to=np.full(len(linked) + len(alone), FOR_EVER, dtype=np.int64),
         )
 
     def ended(self, accounts: Accounts, network: str, ids: pa.Array, day: int) -> Holdings:
         """Holdings that ended on that day or before: links that were replaced, and accounts that were
         people of their own until they were linked."""
-        over = np.flatnonzero((self.until <= day) & np.isin(self.account, accounts.code))
+        over = np.flatnonzero((self.links.valid_to <= day) & np.isin(self.links.account, accounts.code))
         first = self.first_link[accounts.code]
         joined = np.flatnonzero((first <= day) & (first > accounts.first_seen))
         return Holdings(
-            account=np.concatenate((accounts.numbers_of(self.account[over]), joined)),
+            account=np.concatenate((accounts.numbers_of(self.links.account[over]), joined)),
             person_id=pa.concat_arrays(
                 [
-                    self.person_ids.take(pa.array(self.person[over])),
+                    self.links.person_ids.take(pa.array(self.links.person[over])),
                     own_person_ids(network, ids.take(pa.array(joined))),
                 ]
             ),
-            share=np.concatenate((self.share[over], np.ones(len(joined)))),
-            valid_from=np.concatenate((self.start[over], accounts.first_seen[joined])),
-            valid_to=np.concatenate((self.until[over], first[joined])),
+            share=np.concatenate((self.links.share[over], np.ones(len(joined)))),
+            valid_from=np.concatenate((self.links.valid_from[over], accounts.first_seen[joined])),
+            valid_to=np.concatenate((self.links.valid_to[over], first[joined])),
         )
 
     def _linked(self, accounts: Accounts, day: int) -> tuple[Ints, Ints]:
         """Numbers of accounts that are linked on that day, and the rows of their links."""
-        now = (self.start <= day) & (day < self.until) & (self.share > 0)
-        rows = np.flatnonzero(now & np.isin(self.account, accounts.code))
-        return accounts.numbers_of(self.account[rows]), rows
+        now = (self.links.valid_from <= day) & (day < self.links.valid_to) & (self.links.share > 0)
+        rows = np.flatnonzero(now & np.isin(self.links.account, accounts.code))
+        return accounts.numbers_of(self.links.account[rows]), rows
 
 
 def own_person_ids(network: str, account_ids: pa.Array) -> pa.Array:

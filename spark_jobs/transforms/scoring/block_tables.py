@@ -41,7 +41,6 @@ def _numbers(*names: str) -> list[tuple[str, pa.DataType]]:
 
 
 _DAY = [("day", pa.date32())]
-_VALIDITY = [("valid_from", pa.date32()), ("valid_to", pa.date32())]
 
 LEVEL_CAUSES = ("new_attention", "fading", "others_authority", "give_back")
 ACCOUNT_MEASURES = (
@@ -69,12 +68,13 @@ NETWORK_INPUT: Mapping[str, pa.Schema] = {
     **NETWORK_STATES,
     "activities": lake_table("activities", ("activity_id", "content_id", "source")),
     "accounts": lake_table("accounts", tuple(_UNUSED_OF_ACCOUNTS)),
-    "links": pa.schema(_texts("network", "account_id", "person_id") + _numbers("share") + _VALIDITY),
-    "standings": pa.schema([*_texts("network", "account_id"), ("code", pa.int64()), *_VALIDITY]),
-    "customers": pa.schema(_DAY + _texts("network", "handle")),
+    "person_account": lake_table("person_account"),
+    "identity_links": lake_table("identity_links", ("method", "source")),
+    "privacy_requests": lake_table("privacy_requests", ("crm", "contact_id", "source")),
+    "crm_contact_accounts": lake_table("crm_contact_accounts", ("crm", "contact_id", "source")),
 }
 
-PERSON_ACCOUNT = lake_table("person_account")
+PERSON_ACCOUNT = NETWORK_INPUT["person_account"]
 PERSON_STATE = lake_table("person_state")
 
 PERSON_INPUT: Mapping[str, pa.Schema] = {

@@ -11,6 +11,7 @@ from spark_jobs.transforms.scoring.account_people import PeopleOfAccounts
 from spark_jobs.transforms.scoring.accounts import NEVER, Accounts
 from spark_jobs.transforms.scoring.arrays import Bools, Ints, summed
 from spark_jobs.transforms.scoring.blocks import Rows, codes, codes_or, sorted_universe
+from spark_jobs.transforms.scoring.identity import link_intervals, standing_intervals
 from spark_jobs.transforms.scoring.network_day import DayEvents, NetworkState
 from spark_jobs.transforms.scoring.pairs import Follows, Pairs, Reactions
 from spark_jobs.transforms.scoring.topics import ReactionTopics, Topics
@@ -38,7 +39,7 @@ SAME_NAME = (
 class NetworkInput:
     """One network's records: ids numbered in order, columns as arrays."""
 
-    def __init__(self, network: str, tables: dict[str, Rows]) -> None:
+    def __init__(self, network: str, tables: dict[str, Rows], least_confidence: float) -> None:
         self.network, self.tables = network, tables
         activity, snapshot, pairs = tables["activities"], tables["accounts"], tables["pair_state"]
         self.ids = sorted_universe(
@@ -49,7 +50,8 @@ class NetworkInput:
                 snapshot.arrow("account_id"),
                 pairs.arrow("actor_account_id"),
                 pairs.arrow("target_account_id"),
-                tables["links"].arrow("account_id"),
+                tables["identity_links"].arrow("account_id"),
+                tables["person_account"].arrow("account_id"),
             ]
         )
         self.topics = sorted_universe(
@@ -64,7 +66,11 @@ class NetworkInput:
         self.topic_rows, self.topic_codes = _topic_rows(activity, self.topics)
         self.snapshot_account = codes(snapshot.arrow("account_id"), self.ids)
         self.snapshot_day = snapshot.integers("day")
-        self.people = PeopleOfAccounts(tables["links"], tables["standings"], self.ids)
+        self.people = PeopleOfAccounts(
+            link_intervals(tables["person_account"], tables["identity_links"], self.ids, least_confidence),
+            standing_intervals(tables["privacy_requests"], self.ids),
+            self.ids,
+        )
 
     def state(self) -> NetworkState:
         """The state that the records carry; empty at a history's beginning."""
@@ -189,11 +195,12 @@ class NetworkInput:
 
     def _customers(self, accounts: Accounts, day: int) -> Bools:
         """Accounts of people whom the CRM knew by that day, found by handle."""
-        customers = self.tables["customers"]
+        customers = self.tables["crm_contact_accounts"]
         if len(customers) == 0:
             return np.zeros(len(accounts), dtype=bool)
         handles = pc.utf8_lower(pa.array(accounts.handle, pa.string(), from_pandas=True))
-        by_then = customers.arrow("handle").filter(pa.array(customers.integers("day") <= day))
+        known_handles = pc.utf8_lower(pc.utf8_ltrim(customers.arrow("handle"), "@"))
+        by_then = known_handles.filter(pa.array(customers.integers("day") <= day))
         known = pc.is_in(handles, value_set=by_then, skip_nulls=True)
         return np.asarray(known.to_numpy(zero_copy_only=False)).astype(bool)
 

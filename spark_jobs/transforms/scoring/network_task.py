@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from spark_jobs.scoring_model import ScoringModel
-from spark_jobs.transforms.scoring.account_people import ERASED, FOR_EVER, NOTHING_FORBIDS, Holdings
+from spark_jobs.transforms.scoring.account_people import Holdings
 from spark_jobs.transforms.scoring.accounts import NEVER
 from spark_jobs.transforms.scoring.arrays import Bools, Ints
 from spark_jobs.transforms.scoring.block_tables import (
@@ -26,12 +26,17 @@ from spark_jobs.transforms.scoring.block_tables import (
     PERSON_INPUT,
 )
 from spark_jobs.transforms.scoring.blocks import block_rows, constant, dates, day_date, table_rows, tables_of
+from spark_jobs.transforms.scoring.identity import ERASED, FOR_EVER, NOTHING_FORBIDS
 from spark_jobs.transforms.scoring.network_day import AccountDay, NetworkDay, network_day
 from spark_jobs.transforms.scoring.network_input import SAME_NAME, SLOW_COLUMNS, NetworkInput
 
 
 def score_network(
-    network: str, blocks: Iterator[pa.RecordBatch], days: Sequence[int], model: ScoringModel
+    network: str,
+    blocks: Iterator[pa.RecordBatch],
+    days: Sequence[int],
+    model: ScoringModel,
+    least_confidence: float,
 ) -> Iterator[pa.RecordBatch]:
     """Score one network over `days` (day numbers, in order, without gaps).
 
@@ -39,7 +44,7 @@ def score_network(
     on a history's first day), and the days' activities and snapshots. Yields, for each day, blocks of
     NETWORK_STATES, person_account, and PERSON_INPUT without people's own state.
     """
-    task = NetworkInput(network, tables_of(blocks, NETWORK_INPUT))
+    task = NetworkInput(network, tables_of(blocks, NETWORK_INPUT), least_confidence)
     state = task.state()
     for day in days:
         state, events = task.day(state, day)

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.scoring_model import KINDS, ScoringModel
-from spark_jobs.transforms.scoring.account_people import NEVER_ACTED, NOTHING_FORBIDS, UNSCORED_REASONS
 from spark_jobs.transforms.scoring.arrays import Bools, Floats, Ints, summed
 from spark_jobs.transforms.scoring.block_tables import (
     ACCOUNT_MEASURES,
@@ -31,6 +30,7 @@ from spark_jobs.transforms.scoring.blocks import (
     table_rows,
     tables_of,
 )
+from spark_jobs.transforms.scoring.identity import NEVER_ACTED, NOTHING_FORBIDS, UNSCORED_REASONS
 from spark_jobs.transforms.scoring.person_day import (
     CAUSES,
     AccountRows,

@@ -6,7 +6,6 @@ Two grouped steps carry it: networks, each in one task, then people, in as many 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import reduce
 
@@ -26,49 +25,31 @@ from spark_jobs.transforms.scoring.network_task import score_network
 from spark_jobs.transforms.scoring.person_task import rank_days, score_people
 
 
-@dataclass(frozen=True)
-class ScoringInput:
-    """Rows that a range of days is scored from, each with its column `network`.
+def network_blocks(
+    tables: Mapping[str, DataFrame], days: Sequence[date], model: ScoringModel, least_confidence: float
+) -> DataFrame:
+    """Blocks of all networks' days: their states, and what the people's scores need.
 
-    `states` are the networks' state tables of the day before, by name as in NETWORK_STATES;
-    `links` and `standings` intervals as the identity module gives them; `customers` all rows so far
-    of `network, handle`, in lower case.
+    `tables` are rows of NETWORK_INPUT by name; one that is not there has no rows. States and
+    person_account are of the day before; privacy_requests and crm_contact_accounts of all days up to
+    the last; the others of `days`. Links below `least_confidence` are not followed.
     """
-
-    activities: DataFrame
-    accounts: DataFrame
-    links: DataFrame
-    standings: DataFrame
-    customers: DataFrame
-    states: Mapping[str, DataFrame]
-
-
-def network_blocks(rows: ScoringInput, days: Sequence[date], model: ScoringModel) -> DataFrame:
-    """Blocks of all networks' days: their states, and what the people's scores need."""
-    tables = {
-        "activities": rows.activities,
-        "accounts": rows.accounts,
-        "links": rows.links,
-        "standings": rows.standings,
-        "customers": rows.customers,
-        **rows.states,
-    }
     together = _union(
         [to_blocks(table.select(NETWORK_INPUT[name].names), name) for name, table in tables.items()]
     )
     numbers = [day_number(day) for day in days]
 
     def run(key: tuple[pa.Scalar, ...], blocks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return score_network(key[0].as_py(), blocks, numbers, model)
+        return score_network(key[0].as_py(), blocks, numbers, model, least_confidence)
 
     return together.groupBy("network").applyInArrow(run, block_schema("network"))
 
 
 def person_blocks(
-    networks: DataFrame, state: DataFrame, days: Sequence[date], groups: int, model: ScoringModel
+    networks: DataFrame, state: DataFrame | None, days: Sequence[date], groups: int, model: ScoringModel
 ) -> DataFrame:
     """Blocks of all people's days. `networks` is what `network_blocks` gave, `state` the rows of
-    person_state of the day before; people are cut into `groups`, which changes no result. Blocks of
+    person_state of the day before, if any; people are cut into `groups`, which changes no result. Blocks of
     other tables pass through.
     """
 
@@ -78,7 +59,7 @@ def person_blocks(
         group = F.pmod(F.hash("person_id"), F.lit(groups)).alias("group")
         return to_blocks(table.select(group, *PERSON_INPUT[name].names), name, "group")
 
-    parts = [grouped("person_state", state)]
+    parts = [grouped("person_state", state)] if state is not None else []
     if groups == 1:
         # One group takes the networks' blocks as they are; cutting people apart opens them first.
         parts.append(networks.select(F.lit(0).alias("group"), "table", "block"))
