@@ -181,7 +181,8 @@ def _parts(found: Explained) -> Table:
     for column, justify in (("part", "left"), ("network", "left"), ("points", "right"), ("", "left")):
         table.add_column(column, justify=justify, header_style="dim")  # type: ignore[arg-type]
     largest = max((abs(part["points"]) for part in found.parts), default=1.0) or 1.0
-    for part in found.parts:
+    # A share too small for two digits is no row; the sum below still has it.
+    for part in [part for part in found.parts if abs(part["points"]) >= 0.005]:
         bar = "█" * round(abs(part["points"]) / largest * _BAR_WIDTH)
         table.add_row(
             PARTS.get(part["part"], part["part"]),

@@ -11,6 +11,7 @@ from typing import Literal
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, EventLogEntry, RunsFilter
 from dagster._core.events import DagsterEvent, DagsterEventType
+from dagster_shared.error import SerializableErrorInfo
 
 from orchestration.defs.jobs import JOB
 from orchestration.defs.loading import load
@@ -22,6 +23,8 @@ from orchestration.settings import Settings
 
 # A run started from the UI writes its process down within seconds; one that never did has died before.
 _SILENT_FOR = timedelta(minutes=10)
+
+_WRAPPED = "dagster._core.definitions.events.Failure: "
 
 Kind = Literal["started", "said", "done", "failed", "retried"]
 
@@ -156,8 +159,7 @@ class _Listener:
             if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
                 self._failed_checks[step] = check.description or check.check_name
         elif event.event_type is DagsterEventType.STEP_UP_FOR_RETRY:
-            error = event.step_retry_data.error
-            self._tell("retried", step, _first_line(error.message if error else ""))
+            self._tell("retried", step, _cause(event.step_retry_data.error))
         elif event.event_type is DagsterEventType.STEP_FAILURE:
             reason = self._failed_checks.get(step) or _failure(event)
             self._outcome.reasons.append(reason)
@@ -171,12 +173,12 @@ def _failure(event: DagsterEvent) -> str:
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
-    error = data.error
+    return _cause(data.error)
+
+
+def _cause(error: SerializableErrorInfo | None) -> str:
+    """The first line of the innermost error, without the name of Dagster's class around it."""
     while error is not None and error.cause is not None:
         error = error.cause
-    return _first_line(error.message) if error else "it failed without a reason"
-
-
-def _first_line(message: str) -> str:
-    lines = [line for line in message.strip().splitlines() if line.strip()]
-    return lines[0] if lines else "it failed without a reason"
+    message = error.message.strip() if error else ""
+    return message.removeprefix(_WRAPPED).split("\n", 1)[0] or "it failed without a reason"

@@ -1,18 +1,19 @@
 """staging, intermediate and marts: dbt on DuckDB. Each model is an asset, each data test a check."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 import duckdb
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, dbt_assets
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
 from orchestration.defs.partitions import SINGLE_RUN, daily
 from orchestration.defs.resources import POOL, Home, refused
 from orchestration.defs.tables import TOP_ROWS, markdown
-from orchestration.defs.warehouse.project import EXECUTABLE, PROJECT, prepared, target_path
+from orchestration.defs.warehouse.project import EXECUTABLE, PROJECT, environment, prepared, target_path
 from orchestration.settings import settings
 from spark_jobs.contracts import contracts
 
@@ -57,7 +58,10 @@ def warehouse(context: dg.AssetExecutionContext, home: Home, dbt: Dbt) -> Iterat
     started = time.perf_counter()
     # Unit tests check the code, not the data: the project's test suite runs them.
     command = ["build", "--exclude-resource-type", "unit_test"]
-    invocation = dbt.cli(command, context=context, target_path=target_path(home.settings))
+    os.environ.update(environment(home.settings))  # dagster-dbt hands its own environment on
+    target = target_path(home.settings)
+    (target / "run_results.json").unlink(missing_ok=True)  # an older run's results explain nothing
+    invocation = dbt.cli(command, context=context, target_path=target)
     events: list[Any] = []
     failure: DagsterDbtCliRuntimeError | None = None
     try:
@@ -76,7 +80,7 @@ def warehouse(context: dg.AssetExecutionContext, home: Home, dbt: Dbt) -> Iterat
             context.add_output_metadata(described.get(tuple(asset.path), {}), output_name=event.output_name)
         yield event
     if failure is not None:
-        raise refused(_reason(invocation.get_artifact("run_results.json"), failure)) from failure
+        raise refused(_reason(invocation, failure)) from failure
     checks = [event for event in events if isinstance(event, dg.AssetCheckResult)]
     models = sum(isinstance(event, dg.Output) for event in events)
     context.log.info(f"{models} models, {len(checks)} checks in {seconds:.1f} s")
@@ -102,10 +106,14 @@ def _describe(home: Home) -> dict[tuple[str, ...], dict[str, Any]]:
     return found
 
 
-def _reason(results: Mapping[str, Any], failure: Exception) -> str:
-    bad = [result for result in results.get("results", []) if result["status"] in ("error", "fail")]
+def _reason(invocation: DbtCliInvocation, failure: Exception) -> str:
+    """What failed, by name; dbt's own words where it came to no results at all."""
+    results = invocation.target_path / "run_results.json"
+    found = invocation.get_artifact("run_results.json")["results"] if results.exists() else []
+    bad = [result for result in found if result["status"] in ("error", "fail")]
     if not bad:
-        return f"dbt failed: {failure}"
+        words = str(failure).partition("Errors parsed from dbt logs:")[2] or str(failure)
+        return f"dbt failed: {_one_line(words)} ({invocation.target_path / 'dbt.log'})"
     lines = [f"{result['unique_id'].split('.', 2)[-1]}: {_one_line(result['message'])}" for result in bad[:5]]
     more = f" (and {len(bad) - 5} more)" if len(bad) > 5 else ""
     return "dbt: " + "; ".join(lines) + more
