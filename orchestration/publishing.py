@@ -1,7 +1,8 @@
-"""The published copy: the marts in a fresh DuckDB file, swapped in whole, for BI tools, notebooks and the CRM sync.
+"""The published copy: the marts in a fresh DuckDB file, for BI tools, notebooks and the CRM sync.
 
-A DuckDB file has one writer, and a reader in another process keeps that writer out. So dbt writes the warehouse, and
-everybody else reads this copy. It is made anew each time: in a file that was copied or updated, deleted rows linger.
+A DuckDB file has one writer, and a reader in another process keeps that writer out. So dbt writes the
+warehouse, and everybody else reads this copy, which is swapped in whole. It is made anew each time: in a
+file that was copied or updated, deleted rows linger.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ def published_path(settings: Settings) -> Path:
 def publish_warehouse(settings: Settings) -> PublishedCopy:
     """Write core, bi and crm into a fresh file and swap it in.
 
-    Views become tables. Whoever has the copy before this one open goes on reading it. One process at a time may
-    publish a home: what it finds unfinished there, it removes. Raises PublishingError.
+    Views become tables. Whoever has the copy before this one open goes on reading it. One process at a
+    time may publish a home: what it finds unfinished there, it removes. Raises PublishingError.
     """
     warehouse, published = warehouse_path(settings), published_path(settings)
     if not warehouse.is_file():
@@ -75,7 +76,7 @@ def publish_warehouse(settings: Settings) -> PublishedCopy:
 
 
 def _copy(warehouse: Path, fresh: Path) -> dict[str, int]:
-    """Copy the marts into the file `fresh`; rows by table. The file is whole and alone (no log beside it) after."""
+    """Copy the marts into the file `fresh`; rows by table. The file has no log beside it after."""
     tables: dict[str, int] = {}
     with duckdb.connect(str(fresh)) as connection:
         # Under its own name, by which its views know their tables.

@@ -15,7 +15,7 @@
         {%- set expected = graph.nodes.values() | selectattr('resource_type', 'equalto', 'test') | list -%}
         {%- set ran = namespace(tests=0, clean=true) -%}
         {%- for result in results -%}
-            {%- if result.status | string not in ('success', 'pass', 'warn') -%}
+            {%- if result.status | string not in ('success', 'pass', 'warn', 'no-op') -%}
                 {%- set ran.clean = false -%}
             {%- elif result.node.resource_type == 'test' -%}
                 {%- set ran.tests = ran.tests + 1 -%}
