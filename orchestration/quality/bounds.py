@@ -52,8 +52,9 @@ class Bounds:
     change_p50: float = 2.0
     change_p99: float = 10.0
 
-    # Parts add up to the score, and changes to its change: what rounding leaves.
-    sum_tolerance: float = 0.01
+    # Parts add up to the score: what rounding leaves. A change lies between two rounded scores.
+    parts_tolerance: float = 0.01
+    changes_tolerance: float = 0.02
 
 
 BOUNDS = Bounds()

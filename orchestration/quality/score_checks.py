@@ -104,8 +104,9 @@ def person_days(
             of_day = bins.setdefault(day, ([0] * BINS, [0] * BINS))
             of_day[0][now] += people
             of_day[1][before] += people
-        tolerance = bounds.sum_tolerance + 1e-9  # what adding doubles may leave
-        for day, *numbers in con.execute(_NUMBERS, {"off": tolerance}).fetchall():
+        # The billionth is what adding doubles may leave.
+        off = {"part": bounds.parts_tolerance + 1e-9, "change": bounds.changes_tolerance + 1e-9}
+        for day, *numbers in con.execute(_NUMBERS, off).fetchall():
             now_bins, before_bins = bins.get(day, ([0] * BINS, [0] * BINS))
             found[day] = DayNumbers(*(*numbers, tuple(now_bins), tuple(before_bins)))
     return found
@@ -164,9 +165,9 @@ _NUMBERS = """
         count(score),
         count(*) FILTER (WHERE there AND before IS NOT NULL),
         count(*) FILTER (WHERE score IS NOT NULL AND before IS NOT NULL),
-        count(*) FILTER (WHERE CASE WHEN score IS NULL THEN parts IS NOT NULL ELSE NOT parts_off <= $off END),
+        count(*) FILTER (WHERE score IS NULL AND parts IS NOT NULL OR NOT parts_off <= $part),
         coalesce(max(parts_off), 0),
-        count(*) FILTER (WHERE moved AND NOT changes_off <= $off),
+        count(*) FILTER (WHERE moved AND NOT changes_off <= $change),
         coalesce(max(changes_off) FILTER (WHERE moved), 0),
         count(*) FILTER (WHERE compared),
         coalesce(quantile_cont(change, 0.5) FILTER (WHERE compared), 0),
@@ -198,12 +199,12 @@ _BINS = f"""
 def _add_sums(panels: Mapping[str, Panel], day: date, numbers: DayNumbers, bounds: Bounds) -> None:
     parts = Check(
         "parts_add_up",
-        f"The parts of every score add up to it within {bounds.sum_tolerance:g}; nobody unscored has parts.",
+        f"The parts of every score add up to it within {bounds.parts_tolerance:g}; others have none.",
         **NONE_MAY,
     )
     changes = Check(
         "changes_add_up",
-        f"The changes of every score add up to its change within {bounds.sum_tolerance:g}.",
+        f"The changes of every score add up to its change within {bounds.changes_tolerance:g}.",
         **NONE_MAY,
     )
     for table, check, off, worst in (

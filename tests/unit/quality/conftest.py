@@ -166,6 +166,11 @@ def score_row(person: str, score: float | None, model: str) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="session")
+def make_world() -> Callable[[str], World]:
+    return lambda root: World(Lake(root))
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(Lake(str(tmp_path / "home")))

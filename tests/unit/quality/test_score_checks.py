@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+import fsspec
 import pytest
 
-from orchestration.ledger import publish_days
-from orchestration.quality import CheckResult, check_scores
+from orchestration.ledger import publish_days, verify
+from orchestration.quality import CheckResult, check_conform, check_scores
 
 World = Any
 Rows = list[dict[str, Any]]
@@ -119,6 +121,23 @@ def test_each_planted_fault_is_found_on_its_day(clean: World) -> None:
     found = {(r.day, r.check_name): r for r in results}
     assert found[day(0), "parts_add_up"].detail == "1 people; largest difference 0.02"
     assert found[day(17), "change_p50"].observed == pytest.approx(5, abs=0.3)
+
+
+def test_an_object_store_is_checked_and_published_like_a_folder(make_world: Callable[[str], World]) -> None:
+    root = f"memory://{secrets.token_hex(4)}/home"
+    try:
+        world = make_world(root)
+        for number in range(2):
+            world.scored(number)
+            world.conformed(number)
+        world.change("score_part", 1, lambda rows: rows[1:], pending=True)
+        days = world.days(2)
+        assert not failures(check_conform(world.lake, days, "run"))
+        assert failures(check_scores(world.lake, days, "run")) == {(days[1], "score_part", "parts_add_up")}
+        assert publish_days(world.lake, days, "run", days[:1]).published[0].rows == 150
+        assert verify(world.lake).ok
+    finally:
+        fsspec.filesystem("memory").rm(root, recursive=True)
 
 
 def test_a_distribution_that_moves_as_one_fails_the_psi(clean: World) -> None:
