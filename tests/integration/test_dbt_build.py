@@ -213,7 +213,7 @@ def test_two_failures_and_open_cases_raise_the_priority(warehouse: Warehouse) ->
 
 def test_who_objects_has_no_score_and_no_worse_place(warehouse: Warehouse) -> None:
     columns = "person_id, score, day, sentence, unscored_reason, priority"
-    expected = (f"acct:forum:p{OBJECTING}", None, None, None, "objected", 0)
+    expected = (f"acct:forum:p{OBJECTING}", None, None, None, "objection", 0)
     assert contact(warehouse, OBJECTING - 1, columns) == expected
 
 

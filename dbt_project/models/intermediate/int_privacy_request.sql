@@ -1,5 +1,5 @@
--- What each account and each contact asked for last. A request may name both. Asked for two things at one moment, the
--- one that protects more counts.
+-- What each account and each contact asked for last. A request may name both. Nothing ends an erasure. Asked for two
+-- things at one moment, the one that protects more counts.
 with requests as (
     select
         network,
@@ -32,5 +32,6 @@ from requests
 qualify
     row_number() over (
         partition by network, account_id, crm, contact_id
-        order by requested_at desc, list_position(['erase', 'opt_out', 'object', 'opt_in'], request) asc
+        order by
+            request = 'erase' desc, requested_at desc, list_position(['opt_out', 'object', 'opt_in'], request) asc
     ) = 1

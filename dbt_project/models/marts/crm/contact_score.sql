@@ -59,8 +59,8 @@ contacts as (
             when withheld.person_id is not null then withheld.unscored_reason
         end as refusal,
         case
-            when requests.request = 'object' or objecting_people.person_id is not null then 'objected'
-            when year(latest.day) - contacts.birth_year < 18 then 'under_age'
+            when requests.request = 'object' or objecting_people.person_id is not null then 'objection'
+            when year(latest.day) - contacts.birth_year < 18 then 'under_18'
             when matches.person_id is null then 'not_matched'
         end as obstacle,
         percent_rank() over (
