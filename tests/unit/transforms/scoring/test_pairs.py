@@ -1,0 +1,106 @@
+"""Pair mass, fresh attention and give-back: steps 1 to 3."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spark_jobs.scoring_model import KINDS, load_model
+from spark_jobs.transforms.scoring.pairs import Follows, Pairs, Reactions, pair_day, without_faint
+
+MODEL = load_model("v1")
+NONE = np.zeros(0, dtype=np.int64)
+NO_FOLLOWS = Follows(NONE, NONE, NONE, NONE.astype(bool))
+N = 6
+
+events = st.lists(
+    st.tuples(
+        st.integers(0, N - 1), st.integers(0, N - 1), st.integers(0, len(KINDS) - 1), st.integers(0, 3)
+    ).filter(lambda e: e[0] != e[1]),
+    max_size=30,
+)
+
+
+def grouped(rows):
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
+    return Reactions.grouped(*columns)
+
+
+def like(actor, target):
+    return (actor, target, KINDS.index("like"), 0)
+
+
+@given(events, st.randoms())
+def test_grouping_does_not_see_the_order(rows, random):
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    first, second = grouped(rows), grouped(shuffled)
+    for name in ("actor", "target", "kind", "age", "count"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    assert first.count.sum() == len(rows)
+
+
+@given(st.lists(events, min_size=1, max_size=5))
+def test_days_in_turn_equal_masses_from_the_formula(days):
+    pairs = Pairs.empty()
+    for rows in days:
+        pairs = pair_day(pairs, N, grouped(rows), NO_FOLLOWS, 1.0, MODEL).pairs
+    weights = MODEL.kinds.in_order()
+    half_life = MODEL.pair.half_life_days
+    expected = {}
+    for day, rows in enumerate(days):
+        for actor, target, kind, age in rows:
+            faded = 0.5 ** ((len(days) - 1 - day + age) / half_life)
+            expected[actor, target] = expected.get((actor, target), 0) + weights[kind] * faded
+    got = dict(zip(zip(pairs.actor.tolist(), pairs.target.tolist(), strict=True), pairs.mass, strict=True))
+    assert got == pytest.approx(expected)
+
+
+@given(events, events)
+def test_fresh_attention_is_what_saturation_leaves(before, today):
+    pairs = pair_day(Pairs.empty(), N, grouped(before), NO_FOLLOWS, 1.0, MODEL).pairs
+    reactions = grouped(today)
+    day = pair_day(pairs, N, reactions, NO_FOLLOWS, 1.0, MODEL)
+    assert (day.fresh >= 0).all()
+    by_pair = np.bincount(day.pair, weights=day.fresh, minlength=len(day.pairs.mass))
+    assert (by_pair <= MODEL.pair.saturation).all()
+    # What was fresh before and today adds up to what the pair's whole mass saturates, but for fading.
+    assert (by_pair <= MODEL.pair.saturation * day.saturated + 1e-12).all()
+
+
+def test_the_fiftieth_reply_adds_nothing():
+    reply = (0, 1, KINDS.index("reply"), 0)
+    many = pair_day(Pairs.empty(), N, grouped([reply] * 50), NO_FOLLOWS, 1.0, MODEL)
+    again = pair_day(many.pairs, N, grouped([reply]), NO_FOLLOWS, 0.0, MODEL)
+    assert again.fresh[0] < 1e-9
+
+
+def test_give_back_discounts_both_sides_alike():
+    day = pair_day(Pairs.empty(), N, grouped([like(0, 1), like(1, 0), like(2, 0)]), NO_FOLLOWS, 1.0, MODEL)
+    by_pair = dict(
+        zip(zip(day.pairs.actor.tolist(), day.pairs.target.tolist(), strict=True), day.give_back, strict=True)
+    )
+    assert by_pair == {(0, 1): pytest.approx(0.5), (1, 0): pytest.approx(0.5), (2, 0): 1.0}
+
+
+def test_a_late_reaction_counts_at_its_true_age():
+    kind = KINDS.index("repost")
+    late = pair_day(Pairs.empty(), N, grouped([(0, 1, kind, 15)]), NO_FOLLOWS, 1.0, MODEL)
+    assert late.pairs.mass[0] == pytest.approx(MODEL.kinds.repost / 2)
+
+
+def test_faint_pairs_restart_at_zero():
+    pairs = Pairs(np.array([0, 1]), np.array([1, 0]), np.array([0.009, 0.011]), np.zeros(2))
+    kept = without_faint(pairs, MODEL)
+    assert kept.mass.tolist() == [0.011]
+
+
+def test_an_unfollow_ends_the_follow_at_once():
+    begin = Follows(np.array([0]), np.array([1]), np.array([0]), np.array([True]))
+    end = Follows(np.array([0]), np.array([1]), np.array([0]), np.array([False]))
+    followed = pair_day(Pairs.empty(), N, grouped([]), begin, 1.0, MODEL).pairs
+    assert followed.follow_mass.tolist() == [MODEL.follow.mass]
+    ended = without_faint(pair_day(followed, N, grouped([]), end, 1.0, MODEL).pairs, MODEL)
+    assert len(ended.actor) == 0

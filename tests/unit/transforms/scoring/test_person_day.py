@@ -1,0 +1,130 @@
+"""People's scores: formula, ceiling, parts, changes, smoothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from spark_jobs.scoring_model import KINDS, load_model
+from spark_jobs.transforms.scoring.person_day import (
+    CAUSES,
+    AccountRows,
+    PersonState,
+    level_at,
+    person_day,
+    points,
+)
+
+MODEL = load_model("v1")
+PEOPLE, NETWORKS = 4, 2
+ROWS = PEOPLE * NETWORKS
+
+
+def account_rows(level, before, ceiling, shares, split):
+    """One account a person and network; `split` cuts each level into kinds and each change into causes."""
+    kinds = split[:, : len(KINDS)]
+    causes = split[:, -4:] / split[:, -4:].sum(axis=1, keepdims=True)
+    return AccountRows(
+        person=np.repeat(np.arange(PEOPLE), NETWORKS),
+        network=np.tile(np.arange(NETWORKS), PEOPLE),
+        share=shares,
+        level=level,
+        level_before=before,
+        fast_level=level,
+        variance=level**2 / 50,
+        ceiling_points=ceiling,
+        evidence=np.ones(ROWS),
+        reach=np.ones(ROWS),
+        posts_a_day=np.ones(ROWS),
+        network_influence=np.ones(ROWS),
+        slow=level[:, None] * kinds / kinds.sum(axis=1, keepdims=True),
+        changes=(level - before)[:, None] * causes,
+    )
+
+
+levels = arrays(np.float64, ROWS, elements=st.one_of(st.just(0.0), st.floats(1e-6, 50)))
+ceilings = arrays(np.float64, ROWS, elements=st.floats(9, 100))
+shares = arrays(np.float64, ROWS, elements=st.floats(0.1, 1))
+splits = arrays(np.float64, (ROWS, len(KINDS) + 4), elements=st.floats(0.01, 1))
+days = st.lists(st.tuples(levels, ceilings, splits), min_size=1, max_size=4)
+EVERYBODY = np.ones(PEOPLE, dtype=bool)
+
+
+@settings(deadline=None)
+@given(days, shares)
+def test_parts_and_changes_add_up_every_day(history, share):
+    state = PersonState.empty(PEOPLE, NETWORKS)
+    before = np.zeros(ROWS)
+    score_before = None
+    for level, ceiling, split in history:
+        day = person_day(state, account_rows(level, before, ceiling, share, split), EVERYBODY, MODEL)
+        parts = 1 + day.state.parts.sum(axis=(1, 2)) + day.state.ceiling
+        np.testing.assert_allclose(parts, day.score, atol=1e-9)
+        assert (day.state.parts >= -1e-12).all()
+        assert (day.state.ceiling <= 1e-12).all()
+        if score_before is not None:
+            np.testing.assert_allclose(day.changes.sum(axis=1), day.score - score_before, atol=1e-7)
+        assert (day.low <= day.score + 1e-9).all()
+        assert (day.high >= np.minimum(day.score, 100) - 1e-9).all()
+        assert (day.score >= 1 - 1e-9).all()
+        assert (day.score <= 100 + 1e-9).all()
+        state, before, score_before = day.state, level, day.score
+
+
+@settings(deadline=None)
+@given(levels, shares, splits, arrays(np.float64, ROWS, elements=st.floats(0, 5)))
+def test_more_never_scores_less(level, share, split, more):
+    ceiling = np.full(ROWS, 100.0)
+    start = PersonState.empty(PEOPLE, NETWORKS)
+    less = person_day(start, account_rows(level, level, ceiling, share, split), EVERYBODY, MODEL)
+    grown = person_day(start, account_rows(level + more, level, ceiling, share, split), EVERYBODY, MODEL)
+    assert (grown.score >= less.score - 1e-9).all()
+
+
+def test_without_reactions_it_is_exactly_one():
+    nothing = np.zeros(ROWS)
+    rows = account_rows(nothing, nothing, np.full(ROWS, 9.0), np.ones(ROWS), np.ones((ROWS, 9)))
+    day = person_day(PersonState.empty(PEOPLE, NETWORKS), rows, EVERYBODY, MODEL)
+    assert day.score.tolist() == [1.0] * PEOPLE
+
+
+def test_a_young_account_stays_under_its_ceiling():
+    level = np.full(ROWS, 40.0)
+    rows = account_rows(level, level * 0, np.full(ROWS, 9.0), np.ones(ROWS), np.ones((ROWS, 9)))
+    day = person_day(PersonState.empty(PEOPLE, NETWORKS), rows, EVERYBODY, MODEL)
+    # Two accounts of the same ceiling: the networks' levels combine, each cut at its own.
+    alone = points(level_at(np.array([9.0]), MODEL), MODEL)[0]
+    assert alone == pytest.approx(9.0)
+    assert (day.score < 9 + MODEL.score.points_per_e_fold * np.log(2)).all()
+
+
+def test_an_empty_second_network_changes_nothing():
+    level = np.where(np.arange(ROWS) % NETWORKS == 0, 3.0, 0.0)
+    rows = account_rows(level, level, np.full(ROWS, 100.0), np.ones(ROWS), np.ones((ROWS, 9)))
+    day = person_day(PersonState.empty(PEOPLE, NETWORKS), rows, EVERYBODY, MODEL)
+    np.testing.assert_allclose(day.score, points(np.full(PEOPLE, 3.0), MODEL))
+
+
+def test_whoever_may_not_be_scored_starts_anew_later():
+    level = np.full(ROWS, 2.0)
+    rows = account_rows(level, level, np.full(ROWS, 100.0), np.ones(ROWS), np.ones((ROWS, 9)))
+    nobody = ~EVERYBODY
+    out = person_day(PersonState.empty(PEOPLE, NETWORKS), rows, nobody, MODEL)
+    assert np.isnan(out.state.raw).all()
+    assert out.state.parts.sum() == 0
+    back = person_day(out.state, rows, EVERYBODY, MODEL)
+    np.testing.assert_allclose(back.score, back.state.observed)
+
+
+@given(st.floats(1, 100))
+def test_level_and_points_are_inverse(score):
+    assert points(level_at(np.array([score]), MODEL), MODEL)[0] == pytest.approx(score)
+
+
+def test_causes_are_those_of_the_contract():
+    from spark_jobs.contracts import contract
+
+    assert tuple(contract("score_change").field("cause").enum) == CAUSES
