@@ -14,10 +14,7 @@ def test_level_changes_split_exactly():
     for result in run(task, 12).values():
         day = result.published
         split = (
-            day.change_new_attention
-            + day.change_fading
-            + day.change_others_authority
-            + day.change_give_back
+            day.change_new_attention + day.change_fading + day.change_others_authority + day.change_give_back
         )
         np.testing.assert_allclose(split, day.level - day.level_before, atol=1e-12)
 
@@ -73,7 +70,9 @@ def test_an_outage_stops_the_clock_for_all():
 def test_what_an_outage_held_back_counts_when_it_comes():
     activities, accounts = community(30, 20, seed=8)
     delayed = [
-        (14, kind, actor, target, 14 - day, topics) if 10 <= day < 14 else (day, kind, actor, target, 0, topics)
+        (14, kind, actor, target, 14 - day, topics)
+        if 10 <= day < 14
+        else (day, kind, actor, target, 0, topics)
         for day, kind, actor, target, _, topics in activities
     ]
     on_time, late = network_input(activities, accounts), network_input(delayed, accounts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ from spark_jobs.transforms.scoring.network_input import NetworkInput
 
 MODEL = load_model("v1")
 START = date(2026, 1, 1)
-OLD = datetime(2020, 1, 1)
+OLD = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def network_input(activities, accounts=(), links=(), requests=()):
@@ -30,7 +30,7 @@ def network_input(activities, accounts=(), links=(), requests=()):
         return START + timedelta(days=offset)
 
     def moment(offset, second=0):
-        return datetime.combine(at(offset), datetime.min.time()) + timedelta(seconds=second)
+        return datetime.combine(at(offset), datetime.min.time(), UTC) + timedelta(seconds=second)
 
     rows = {
         "activities": [
@@ -126,5 +126,3 @@ def community(people: int, days: int, seed: int, reactions_a_day: int = 60):
     activities += [(day, "post", name, None, 0, ()) for day in range(days) for name in names[::2]]
     accounts = [(0, name, OLD, index < people // 10) for index, name in enumerate(names)]
     return activities, accounts
-
-
