@@ -17,9 +17,7 @@ REFERENCE = Path(__file__).parents[4] / "shared" / "data" / "graphs" / "ldbc-val
 edges = st.integers(2, 12).flatmap(
     lambda n: st.tuples(
         st.just(n),
-        st.lists(
-            st.tuples(st.integers(0, n - 1), st.integers(0, n - 1), st.floats(0.1, 10)), max_size=40
-        ),
+        st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1), st.floats(0.1, 10)), max_size=40),
         st.lists(st.floats(0, 5), min_size=n, max_size=n),
     )
 )
