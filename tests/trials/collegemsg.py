@@ -1,0 +1,157 @@
+"""The real log of CollegeMsg as an inbox, and its scores beside PageRank.
+
+    python -m tests.trials.collegemsg inbox  --log CollegeMsg.txt --to FOLDER [--days 30]
+    python -m tests.trials.collegemsg report --log CollegeMsg.txt --home STATURE_HOME
+
+A message is a reply from its sender to its receiver. The log says nothing else: no account's age, no
+verified people, no follows, so seeds of trust are drawn and every account is new when first seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import networkx as nx
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+NETWORK = "collegemsg"
+
+
+def read_log(log: Path) -> list[tuple[str, str, datetime]]:
+    """(sender, receiver, moment) of every message, in the log's order."""
+    rows = []
+    for line in log.read_text().splitlines():
+        sender, receiver, moment = line.split()
+        rows.append((sender, receiver, datetime.fromtimestamp(int(moment), UTC)))
+    return rows
+
+
+def write_inbox(log: Path, folder: Path, days: int | None = None) -> list[date]:
+    """Write the log's first `days` days as an inbox, a Parquet file a day; the days written."""
+    by_day: dict[date, list[dict[str, object]]] = {}
+    for number, (sender, receiver, moment) in enumerate(read_log(log)):
+        by_day.setdefault(moment.date(), []).append(
+            {
+                "network": NETWORK,
+                "activity_id": f"m{number}",
+                "kind": "reply",
+                "actor_account_id": sender,
+                "target_account_id": receiver,
+                "content_id": None,
+                "occurred_at": moment,
+                "topics": [],
+            }
+        )
+    schema = pa.schema(
+        [
+            *((name, pa.string()) for name in ("network", "activity_id", "kind")),
+            *((name, pa.string()) for name in ("actor_account_id", "target_account_id", "content_id")),
+            ("occurred_at", pa.timestamp("us", "UTC")),
+            ("topics", pa.list_(pa.string())),
+        ]
+    )
+    written = sorted(by_day)[:days]
+    for day in written:
+        place = folder / day.isoformat()
+        place.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(by_day[day], schema=schema), place / "activities.parquet")
+    return written
+
+
+def reference_ranks(log: Path) -> dict[str, float]:
+    """PageRank by networkx over the whole log, an edge weighing its number of messages."""
+    graph = nx.DiGraph()
+    for sender, receiver, _ in read_log(log):
+        weight = graph.get_edge_data(sender, receiver, {"weight": 0})["weight"]
+        graph.add_edge(sender, receiver, weight=weight + 1)
+    return dict(nx.pagerank(graph, alpha=0.85))
+
+
+def report(log: Path, home: str) -> str:
+    """Rows, changes from day to day, and the top ten beside PageRank, as Markdown."""
+    ranks = reference_ranks(log)
+    received: dict[str, int] = {}
+    for _, receiver, _ in read_log(log):
+        received[receiver] = received.get(receiver, 0) + 1
+    with duckdb.connect(f"{home}/warehouse/published/stature.duckdb", read_only=True) as connection:
+        counts = connection.execute(
+            "select sum(received), sum(accepted), sum(quarantined), sum(duplicates) from bi.data_quality"
+        ).fetchone()
+        people = connection.execute(
+            """
+            select count(*) filter (where score is not null),
+                   count(*) filter (where unscored_reason = 'never_acted'), max(day)
+            from core.daily_score where day = (select max(day) from core.daily_score)
+            """
+        ).fetchone()
+        moved = connection.execute(
+            """
+            with moves as (
+                select abs(score - lag(score) over (partition by person_id order by day)) as move
+                from core.daily_score where score is not null
+            )
+            select quantile_cont(move, 0.5), quantile_cont(move, 0.99), max(move), count(move) from moves
+            """
+        ).fetchone()
+        top = connection.execute(
+            "select person_id, score, evidence from bi.score_latest order by score desc nulls last limit 10"
+        ).fetchall()
+        ever = connection.execute(
+            "select person_id, max(score) from core.daily_score group by 1 order by 2 desc nulls last limit 10"  # noqa: E501
+        ).fetchall()
+    by_rank = sorted(ranks, key=lambda name: -ranks[name])
+    place = {name: index + 1 for index, name in enumerate(by_rank)}
+
+    def account(person: str) -> str:
+        return person.rsplit(":", 1)[-1]
+
+    lines = [
+        f"rows received {counts[0]}, accepted {counts[1]}, quarantined {counts[2]}, duplicates {counts[3]}",
+        f"people scored {people[0]}, never acted {people[1]}, as of {people[2]}",
+        f"change from day to day: p50 {moved[0]:.2f}, p99 {moved[1]:.2f}, largest {moved[2]:.2f} "
+        f"({moved[3]} pairs of days)",
+        f"top ten in PageRank's top ten: last day {len({account(p) for p, *_ in top} & set(by_rank[:10]))}, "
+        f"highest ever {len({account(p) for p, _ in ever} & set(by_rank[:10]))}",
+        "",
+        "| account | score | evidence | PageRank's place | received in all |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {account(person)} | {score} | {evidence} | {place.get(account(person), '-')} "
+        f"| {received.get(account(person), 0)} |"
+        for person, score, evidence in top
+    ]
+    lines += ["", "| PageRank | account | highest score | received in all |", "|---|---|---|---|"]
+    with duckdb.connect(f"{home}/warehouse/published/stature.duckdb", read_only=True) as connection:
+        for index, name in enumerate(by_rank[:10], 1):
+            best = connection.execute(
+                "select max(score) from core.daily_score where person_id = ?", [f"acct:{NETWORK}:{name}"]
+            ).fetchone()
+            lines.append(f"| {index} | {name} | {best[0] if best else None} | {received.get(name, 0)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    inbox = commands.add_parser("inbox")
+    inbox.add_argument("--to", type=Path, required=True)
+    inbox.add_argument("--days", type=int)
+    reporting = commands.add_parser("report")
+    reporting.add_argument("--home", required=True)
+    for command in (inbox, reporting):
+        command.add_argument("--log", type=Path, required=True)
+    arguments = parser.parse_args()
+    if arguments.command == "inbox":
+        days = write_inbox(arguments.log, arguments.to, arguments.days)
+        print(f"{days[0]} {days[-1]}")  # noqa: T201
+    else:
+        print(report(arguments.log, arguments.home))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
