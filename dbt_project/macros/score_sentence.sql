@@ -13,7 +13,7 @@
                     else format(', down {:.1f} points in 7 days', -change_7d)
                 end
                 || coalesce(
-                    '; most of it from '
+                    '; the largest part comes from '
                     || case part.part
                         when 'like' then 'likes'
                         when 'repost' then 'reposts'

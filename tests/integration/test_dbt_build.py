@@ -201,7 +201,7 @@ def test_a_contacts_score_comes_with_topics_and_a_sentence(warehouse: Warehouse)
     assert score == COMMUNITY.scores(LAST)[8]
     assert sentence is not None
     assert str(sentence).startswith(f"Influence {score:.0f} of 100 (likely ")
-    assert "most of it from likes on forum" in str(sentence)
+    assert "the largest part comes from likes on forum" in str(sentence)
     assert topics == ["books", "bread", None]
 
 
