@@ -1,0 +1,128 @@
+"""The graph of assets reads like the design: keys, groups, days, and what blocks what."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spark_jobs.contracts import contracts
+
+# In a process of its own: the definitions are made for one home, read from the environment once.
+DESCRIBE = """
+import json
+from orchestration.definitions import defs
+from orchestration.defs.jobs import JOB, every_night
+
+graph = defs.resolve_asset_graph()
+nodes = {}
+for key in graph.get_all_asset_keys():
+    node = graph.get(key)
+    nodes[key.to_user_string()] = {
+        "group": node.group_name,
+        "parents": sorted(parent.to_user_string() for parent in node.parent_keys),
+        "daily": node.partitions_def is not None,
+        "policy": str(node.backfill_policy.policy_type.name) if node.backfill_policy else None,
+        "made": node.is_materializable,
+        "pools": sorted(node.pools or []),
+    }
+checks = {
+    f"{key.asset_key.to_user_string()}:{key.name}": graph.get_check_spec(key).blocking
+    for key in graph.asset_check_keys
+}
+job = defs.resolve_job_def(JOB)
+first = next(iter(job.partitions_def.get_partition_keys()))
+print(json.dumps({
+    "nodes": nodes, "checks": checks, "first": first, "cron": every_night.cron_schedule,
+    "executor": job.executor_def.name,
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return described(tmp_path_factory.mktemp("home"), {"STATURE_FIRST_DAY": "2026-01-05"})
+
+
+def described(home: Path, environment: dict[str, str]) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", DESCRIBE],
+        env={"PATH": "/usr/bin:/bin", "STATURE_HOME": str(home), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_every_table_of_the_contracts_is_an_asset(graph: dict[str, Any]) -> None:
+    lake = {f"lake/{name}" for name, dataset in contracts().items() if dataset.layer in ("input", "lake")}
+    marts = {
+        name.replace(".", "/")
+        for name, dataset in contracts().items()
+        if dataset.layer == "mart" and dataset.status != "draft"
+    }
+    assert (lake | marts) - set(graph["nodes"]) == set()
+
+
+def test_the_way_of_the_data_is_the_designs(graph: dict[str, Any]) -> None:
+    parents = {key: node["parents"] for key, node in graph["nodes"].items()}
+    assert parents["raw/sample"] == []
+    assert parents["lake/activities"] == parents["lake/quarantine"] == ["raw/sample"]
+    assert "lake/activities" in parents["pending/daily_score"]
+    assert parents["lake/daily_score"] == ["pending/daily_score"]
+    assert parents["lake/score_part"] == ["pending/score_part"]
+    assert "lake/daily_score" in parents["staging/stg_daily_score"]
+    assert {"bi/score_latest", "core/daily_score", "crm/contact_score"} <= set(parents["published/warehouse"])
+
+
+def test_state_is_carried_on_from_its_own_yesterday(graph: dict[str, Any]) -> None:
+    for key in ("lake/person_state", "lake/pair_state", "lake/follow_state", "lake/ledger_digest"):
+        assert key in graph["nodes"][key]["parents"], key
+
+
+def test_everything_is_daily_and_a_range_is_one_run(graph: dict[str, Any]) -> None:
+    made = {key: node for key, node in graph["nodes"].items() if node["made"]}
+    assert all(node["daily"] and node["policy"] == "SINGLE_RUN" for node in made.values())
+    assert graph["first"] == "2026-01-05"
+    assert graph["cron"] == "0 2 * * *"
+    assert graph["executor"] == "in_process"
+
+
+def test_one_run_at_a_time_writes(graph: dict[str, Any]) -> None:
+    assert all(node["pools"] == ["home"] for node in graph["nodes"].values() if node["made"])
+
+
+def test_checks_stand_between_the_stages(graph: dict[str, Any]) -> None:
+    blocking = {name for name, blocks in graph["checks"].items() if blocks}
+    assert {
+        "lake/activities:conform_checks",
+        "pending/daily_score:score_checks",
+        "published/warehouse:all_days_published",
+    } <= blocking
+    tests = [name for name in graph["checks"] if name.startswith(("core/", "bi/", "crm/"))]
+    assert len(tests) >= 10, "dbt's data tests are checks as well"
+
+
+def test_groups_are_the_stages(graph: dict[str, Any]) -> None:
+    groups = {key: node["group"] for key, node in graph["nodes"].items()}
+    assert groups["raw/sample"] == "raw"
+    assert groups["lake/activities"] == "lake"
+    assert groups["pending/daily_score"] == "scoring"
+    assert groups["lake/daily_score"] == "ledger"
+    assert groups["staging/stg_daily_score"] == "staging"
+    assert groups["bi/score_latest"] == "bi"
+    assert groups["published/warehouse"] == "published"
+    assert "default" not in groups.values()
+
+
+def test_an_inbox_is_a_source_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    inbox = {"STATURE_INBOX": str(tmp_path / "in"), "STATURE_NETWORKS": "inbox"}
+    nodes = described(tmp_path / "home", inbox)["nodes"]
+    assert "raw/sample" not in nodes
+    assert nodes["lake/activities"]["parents"] == ["raw/inbox"]
