@@ -20,7 +20,9 @@ class Settings(BaseSettings):
         env_prefix="STATURE_", env_file=".env", extra="ignore", env_ignore_empty=True
     )
 
-    home: str = Field("./.stature", description="Where everything is kept: a folder or an object store's URI.")
+    home: str = Field(
+        "./.stature", description="Where everything is kept: a folder or an object store's URI."
+    )
     inbox: str | None = Field(None, description="Folder of files that others drop; unset: no inbox.")
     networks: Annotated[tuple[str, ...], NoDecode] = Field(
         ("sample",), description="Connectors that run, comma-separated. The inbox runs whenever it is set."
