@@ -58,7 +58,9 @@ def asked():
     with dg.instance_for_test() as instance:
         at = datetime(2026, 1, 6, 2, tzinfo=UTC)
         repository = defs.get_repository_def()
-        with dg.build_schedule_context(instance, None, at, repository_def=repository) as context:
+        with dg.build_schedule_context(
+            instance, scheduled_execution_time=at, repository_def=repository
+        ) as context:
             return every_night.evaluate_tick(context)
 
 lake = Lake(settings().home)
