@@ -29,11 +29,12 @@ def volume(rows: float, before: Sequence[float], bounds: Bounds) -> Reading:
     if mean < bounds.volume_min_mean:
         return Reading(rows, None, f"not judged: {mean:,.0f} rows a day are few")
     seen = f"{rows:,.0f} rows; before {mean:,.0f} a day, {min(usual):,.0f} to {max(usual):,.0f}"
-    known_low = rows >= bounds.volume_low_of_least * min(usual)
-    known_high = rows <= bounds.volume_high_of_most * max(usual)
-    if known_low and known_high:
-        return Reading(rows, None, f"as on days before: {seen}")
-    return Reading(rows, rows / mean, seen)
+    ratio = rows / mean
+    known_low = ratio < bounds.volume_low and rows >= bounds.volume_low_of_least * min(usual)
+    known_high = ratio > bounds.volume_high and rows <= bounds.volume_high_of_most * max(usual)
+    if known_low or known_high:
+        return Reading(rows, None, f"not judged: as on days before: {seen}")
+    return Reading(rows, ratio, seen)
 
 
 def filled(share: float | None, before: Sequence[float], bounds: Bounds) -> Reading:
