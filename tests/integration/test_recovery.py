@@ -1,0 +1,114 @@
+"""Stopped anywhere, a run recovers: killed in every stage, it ends with what an undisturbed one has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import psutil
+import pytest
+
+from tests.fixtures.whole_home import FIRST, WholeHome
+
+DAYS = 3
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    home = WholeHome(tmp_path_factory.mktemp("undisturbed"))
+    home.run(DAYS)
+    return home
+
+
+def in_conform(home: WholeHome) -> bool:
+    """Conform has written rows that no manifest names yet."""
+    return any((home.path / "lake").glob("activities/**/*.parquet"))
+
+
+def in_scoring(home: WholeHome) -> bool:
+    """Scores are being written."""
+    return any((home.path / "lake").glob("account_state/**/*.parquet"))
+
+
+def in_dbt(home: WholeHome) -> bool:
+    """dbt has the warehouse open."""
+    return (home.path / "warehouse" / "stature.duckdb").exists()
+
+
+def in_publishing(home: WholeHome) -> bool:
+    """The fresh copy is being filled."""
+    folder = home.path / "warehouse" / "published"
+    return folder.exists() and any(folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def killed(undisturbed, tmp_path_factory):
+    """One home whose run was killed in each stage in turn, then left to finish."""
+    home = WholeHome(tmp_path_factory.mktemp("killed"))
+    home.take_keys_of(undisturbed)
+    last = FIRST.replace(day=DAYS)
+    orphans: set[psutil.Process] = set()
+    for reached in (in_conform, in_scoring, in_dbt, in_publishing):
+        process = home.start("run", "--from", str(FIRST), "--to", str(last))
+        orphans |= home.kill_when(process, lambda reached=reached: reached(home))
+    return home, orphans, home.run(DAYS)
+
+
+def test_it_ends_with_every_day_published(killed):
+    _, _, output = killed
+    assert "Published up to 2026-01-03" in output
+
+
+def test_the_lake_equals_an_undisturbed_run(killed, undisturbed):
+    home, _, _ = killed
+    expected = undisturbed.lake_rows()
+    found = home.lake_rows()
+    assert found.keys() == expected.keys()
+    for table in expected:
+        assert found[table] == expected[table], table
+
+
+def test_the_ledger_has_the_same_leaves_and_verifies(killed, undisturbed):
+    home, _, _ = killed
+    assert home.lake_rows()["lake/ledger_leaf"] == undisturbed.lake_rows()["lake/ledger_leaf"]
+    assert home.stature("verify").returncode == 0
+
+
+def test_the_marts_equal_an_undisturbed_run(killed, undisturbed):
+    home, _, _ = killed
+    expected, found = undisturbed.mart_rows(), home.mart_rows()
+    assert found.keys() == expected.keys()
+    for table in expected:
+        assert found[table] == expected[table], table
+
+
+def test_no_process_outlives_its_run(killed):
+    _, orphans, _ = killed
+    assert orphans
+    _, alive = psutil.wait_procs(orphans, timeout=60)
+    assert not alive
+
+
+def test_nothing_half_written_is_left(killed):
+    home, _, _ = killed
+    left = [path.name for path in home.published.parent.iterdir()]
+    assert left == ["stature.duckdb"]
+    with duckdb.connect(str(home.published), read_only=True) as connection:
+        assert connection.execute("select count(*) from core.daily_score").fetchone()[0] > 0
+
+
+def test_a_published_day_run_again_changes_nothing_and_says_so(undisturbed):
+    before = contents(undisturbed.path)
+    output = undisturbed.run(DAYS)
+    assert "Already published up to 2026-01-03, nothing to do." in output
+    assert contents(undisturbed.path) == before
+
+
+def contents(home: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file of the lake and the warehouse."""
+    return {
+        str(path.relative_to(home)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for area in ("lake", "pending", "warehouse")
+        for path in (home / area).rglob("*")
+        if path.is_file()
+    }
