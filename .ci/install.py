@@ -93,7 +93,7 @@ def install_with_uv() -> bool:
     env = uv_environment(pip_settings(listing)) | {"VIRTUAL_ENV": sys.prefix}
     # What the user has set for uv itself is stronger.
     env = {name: value for name, value in env.items() if name not in os.environ}
-    return run(str(UV), "pip", "sync", "--require-hashes", str(LOCK), env=env) and run(
+    return run(str(UV), "pip", "sync", "--quiet", "--require-hashes", str(LOCK), env=env) and run(
         str(UV), "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", str(ROOT), env=env
     )
 
@@ -108,7 +108,8 @@ def main() -> None:
     wanted = stamp()
     if STAMP.exists() and STAMP.read_text() == wanted:
         return
-    print("Installing requirements.lock", flush=True)
+    packages = LOCK.read_text().count("==")
+    print(f"Installing some {packages} packages from {LOCK.name} (a minute or two, once)", flush=True)
     if not install_with_uv():
         print("uv could not install it; trying pip", flush=True)
         if not install_with_pip():

@@ -148,18 +148,21 @@ def demo() -> None:
     top(limit=10, topic=None)
     console.print()
     show(DEMO_PERSON)
-    command = "stature" if "VIRTUAL_ENV" in os.environ else ".venv/bin/stature"
-    console.print(
-        f"\nWhere to look next\n"
-        f"  {command} top --topic TOPIC               who is heard on a topic\n"
-        f"  {command} show @HANDLE@NETWORK --day DAY  anybody's score on any day\n"
-        f"  {command} export daily_score --out scores.parquet\n"
-        f"  {command} verify                          that no published score was changed\n"
-        f"  make dev                                  Dagster's graph of the pipeline, with this run\n"
-        f"  {settings().home}/warehouse/published/stature.duckdb  for any SQL tool",
-        markup=False,
-        soft_wrap=True,
-    )
+    stature = "stature" if "VIRTUAL_ENV" in os.environ else ".venv/bin/stature"
+    copy = Path(settings().home, "warehouse", "published", "stature.duckdb")
+    nearest = min(str(copy), os.path.relpath(copy), key=len)
+    steps = {
+        f"{stature} top --topic football": "who is heard on a topic",
+        f"{stature} show @HANDLE@NETWORK --day DAY": "anybody's score on any day",
+        f"{stature} export daily_score --out scores.parquet": "any table of core, bi or crm as a file",
+        f"{stature} verify": "that no published score was changed",
+        "make dev": "Dagster's graph of the pipeline, with this run",
+        nearest: "the published warehouse, for any SQL tool",
+    }
+    width = max(map(len, steps))
+    console.print("\nWhere to look next", style="bold")
+    for step, what in steps.items():
+        console.print(f"  {step:{width}}  {what}", markup=False, soft_wrap=True)
 
 
 @app.command()
