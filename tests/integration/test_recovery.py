@@ -8,16 +8,7 @@ import duckdb
 import psutil
 import pytest
 
-from tests.fixtures.whole_home import FIRST, WholeHome
-
-DAYS = 3
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    home = WholeHome(tmp_path_factory.mktemp("undisturbed"))
-    home.run(DAYS)
-    return home
+from tests.fixtures.whole_home import DAYS, FIRST, WholeHome
 
 
 def in_conform(home: WholeHome) -> bool:
