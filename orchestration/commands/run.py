@@ -17,10 +17,13 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from orchestration.commands.warehouse import CommandError, summary
+from orchestration.connectors.inbox import look
+from orchestration.connectors.registry import source_names
 from orchestration.home import home_lock
 from orchestration.runs import (
     DAY,
     Plan,
+    RunError,
     clear_restating,
     mark_restating,
     mark_warehouse,
@@ -29,7 +32,7 @@ from orchestration.runs import (
     read_history,
     yesterday,
 )
-from orchestration.settings import Settings
+from orchestration.settings import PROJECT_ROOT, Settings
 from spark_jobs.lake import Lake
 
 if TYPE_CHECKING:
@@ -52,6 +55,7 @@ def run_days(settings: Settings, start: date | None, end: date | None) -> None:
         if plan is None:
             console.print(f"Already published up to {history.published}, nothing to do.")
             return
+        _check_settings(settings)
         if lake.first_day() is None:
             lake.declare_first_day(plan.first_day)
             console.print(f"The history in {settings.home} begins on {plan.first_day}.")
@@ -73,6 +77,15 @@ def restate_days(settings: Settings, day: date, reason: str) -> None:
         _execute(console, settings, plan)
         clear_restating(settings)
     _say_end(console, settings)
+
+
+def _check_settings(settings: Settings) -> None:
+    """Find what a stage would stumble over before anything is written; ConnectorError or RunError."""
+    if "inbox" in source_names(settings):
+        look(str(settings.inbox))
+    models = sorted(path.stem for path in (PROJECT_ROOT / "spark_jobs" / "scoring_model").glob("*.yaml"))
+    if settings.model not in models:
+        raise RunError(f"STATURE_MODEL is {settings.model}, and there is no such model: {', '.join(models)}.")
 
 
 def own_console() -> Console:

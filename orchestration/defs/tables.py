@@ -14,6 +14,7 @@ from spark_jobs.contracts import ContractError, Dataset, contract
 from spark_jobs.lake import Lake, Manifest
 
 TOP_ROWS = 5
+MOST_DAYS_NOTED = 31
 
 
 def key(name: str, area: str = "lake") -> dg.AssetKey:
@@ -61,14 +62,15 @@ def noted(
     days: Sequence[date],
     seconds: float,
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Results for these tables: rows a day, rows and seconds of the run, and the top of the last day.
+    """Results for these tables: rows a day (up to a month of them), rows and seconds, the last day's top.
 
     What a day holds is what its manifest says, whoever wrote it.
     """
     for asset in keys:
         place, table = _area(lake, asset)
         manifests = list(place.manifests(table, days).values())
-        for manifest in manifests:
+        # Dagster copies all that it has at each addition: a year's days would take minutes.
+        for manifest in manifests if len(days) <= MOST_DAYS_NOTED else ():
             context.add_asset_metadata(
                 {"dagster/partition_row_count": manifest.rows, "files": len(manifest.files)},
                 asset_key=asset,

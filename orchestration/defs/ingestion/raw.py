@@ -12,6 +12,8 @@ from orchestration.defs.resources import POOL, RETRY, Home, refused, restate_rea
 from orchestration.defs.tables import key
 from orchestration.settings import settings
 
+_USUAL = {"already published", "already landed", "nothing delivered", "no folder"}
+
 
 def _source_asset(source: str) -> dg.AssetsDefinition:
     @dg.asset(
@@ -48,7 +50,9 @@ def _source_asset(source: str) -> dg.AssetsDefinition:
             {"files": files, "rows": rows, "seconds": round(time.perf_counter() - started, 2)}
         )
         counted = f", {rows:,} rows" if rows else ""
-        context.log.info(f"{len(reports)} days, {files} files{counted}")
+        news = [note for report in reports for note in report.notes if note not in _USUAL]
+        said = f"; {'; '.join(dict.fromkeys(news))}"[:300] if news else ""
+        context.log.info(f"{len(reports)} days, {files} files{counted}{said}")
 
     return land
 

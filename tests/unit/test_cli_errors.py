@@ -1,0 +1,84 @@
+"""A user's mistake is one line that says what to do, and never a traceback."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from spark_jobs.lake import Lake
+
+TODAY = datetime.now(UTC).date()
+
+
+def stature(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("STATURE_", "DAGSTER_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-c", "from orchestration.cli import main; main()", *arguments],
+        env={**kept, "STATURE_HOME": str(home), "COLUMNS": "300", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "message"),
+    [
+        (["run"], {}, "Say where the history begins"),
+        (["run", "--from", str(TODAY)], {}, f"The days end before they begin: from {TODAY} to"),
+        (["run", "--from", "2026-01-01", "--to", str(TODAY)], {}, f"{TODAY} is not over yet (UTC)"),
+        (["run", "--from", "yesterday"], {}, "'yesterday' is not a day: write it as YYYY-MM-DD."),
+        (["run", "--from", "2026-01-01"], {"STATURE_NETWORKS": "moon"}, "there is no connector 'moon'"),
+        (
+            ["run"],
+            {"STATURE_SAMPLE_PEOPLE": "many"},
+            "STATURE_SAMPLE_PEOPLE: Input should be a valid integer",
+        ),
+        (["run", "--from", "2026-01-01"], {"STATURE_MODEL": "v0"}, "STATURE_MODEL is v0, and there is no"),
+        (["run", "--from", "2026-01-01"], {"STATURE_INBOX": "/no/where"}, "/no/where"),
+        (["run"], {"STATURE_FIRST_DAY": "2026"}, "STATURE_FIRST_DAY: "),
+        (["show", "@ada@sample"], {}, "Nothing is published in "),
+        (["top"], {}, "Nothing is published in "),
+        (["export", "daily_score", "--out", "x.csv"], {}, "Nothing is published in "),
+        (["restate", "--day", "2026-01-01", "--reason", "r"], {}, "Nothing is published yet"),
+        (
+            ["demo"],
+            {"STATURE_NETWORKS": "inbox", "STATURE_INBOX": "."},
+            "The demo runs the sample network alone",
+        ),
+    ],
+)
+def test_a_mistake_is_said_in_one_line(
+    tmp_path: Path, arguments: list[str], environment: dict[str, str], message: str
+) -> None:
+    done = stature(tmp_path / "home", *arguments, **environment)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "home" / "lake").exists(), "a run that cannot start leaves nothing behind"
+
+
+def test_the_demo_leaves_another_history_alone(tmp_path: Path) -> None:
+    Lake(str(tmp_path)).declare_first_day(TODAY - timedelta(days=9))
+    done = stature(tmp_path, "demo")
+    assert done.returncode == 1
+    assert "holds another history" in done.stderr
+
+
+def test_a_damaged_ledger_is_reported_day_by_day(tmp_path: Path) -> None:
+    Lake(str(tmp_path)).commit("ledger_digest", TODAY, [], "run")
+    assert stature(tmp_path, "verify").returncode in (0, 1)
+    empty = stature(tmp_path / "empty", "verify")
+    assert (empty.returncode, empty.stderr) == (0, "")
+    assert "The ledger holds: 0 publications" in empty.stdout
+
+
+def test_the_commands_are_listed_without_arguments(tmp_path: Path) -> None:
+    listed = stature(tmp_path).stdout
+    for command in ("run", "show", "top", "export", "verify", "restate", "demo", "dev"):
+        assert f" {command} " in listed
