@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,28 @@ def plan_restate(history: History, day: date, reason: str) -> Plan:
     return Plan(history.first_day, day, history.published, reason.strip())
 
 
+def not_restated(lake: Lake, history: History, plan: Plan) -> Plan | None:
+    """What a restatement that was stopped still has to do; None where only the warehouse is missing.
+
+    The same day and reason take up the one that was stopped: its days have their new revision already,
+    and would get one more. Any other restatement begins at its beginning.
+    """
+    begun = history.restating
+    if not begun or (begun["day"], begun["reason"]) != (plan.start.isoformat(), plan.restate_reason):
+        return plan
+    since = datetime.fromisoformat(begun["since"])
+    for day in plan.days:
+        if not _restated(lake, day, begun["reason"], since):
+            return replace(plan, start=day)
+    return None
+
+
+def _restated(lake: Lake, day: date, reason: str, since: datetime) -> bool:
+    digests = lake.read_arrow("ledger_digest", day, ["reason", "published_at"])
+    rows = digests.to_pylist() if digests is not None and digests.num_rows else []
+    return any(row["reason"] == reason and row["published_at"] >= since for row in rows)
+
+
 def read_history(settings: Settings, lake: Lake) -> History:
     """What the home holds. RunError where the setting and the lake name two first days."""
     declared = lake.first_day()
@@ -166,7 +188,8 @@ def mark_warehouse(settings: Settings, through: date | None) -> None:
 
 def mark_restating(settings: Settings, day: date, reason: str) -> None:
     """Note that a restatement has begun: until it is done, later days may not be run."""
-    _write_mark(settings, _RESTATE_MARK, {"day": day.isoformat(), "reason": reason})
+    since = datetime.now(UTC).isoformat()
+    _write_mark(settings, _RESTATE_MARK, {"day": day.isoformat(), "reason": reason, "since": since})
 
 
 def clear_restating(settings: Settings) -> None:

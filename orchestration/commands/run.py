@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from orchestration.runs import (
     clear_restating,
     mark_restating,
     mark_warehouse,
+    not_restated,
     plan_restate,
     plan_run,
     read_history,
@@ -69,11 +70,18 @@ def restate_days(settings: Settings, day: date, reason: str) -> None:
     console = own_console()
     lake = Lake(settings.home)
     with home_lock(settings, "stature restate"):
-        plan = plan_restate(read_history(settings, lake), day, reason)
-        # Written before anything changes: a restatement that is stopped must be finished before other runs.
-        mark_restating(settings, plan.start, reason)
-        mark_warehouse(settings, plan.start - DAY if plan.start > plan.first_day else None)
-        console.print(f"Restating {len(plan.days)} days, {plan.start} to {plan.end}: {reason}")
+        history = read_history(settings, lake)
+        whole = plan_restate(history, day, reason)
+        plan = not_restated(lake, history, whole)
+        if plan is whole:
+            # Before anything changes: a restatement that is stopped must be finished before other runs.
+            mark_restating(settings, plan.start, whole.restate_reason or reason)
+        mark_warehouse(settings, whole.start - DAY if whole.start > whole.first_day else None)
+        if plan is None:
+            console.print(f"{len(whole.days)} days have their new revision already; the warehouse is to do.")
+            plan = replace(whole, restate_reason=None)
+        else:
+            console.print(f"Restating {len(plan.days)} days, {plan.start} to {plan.end}: {reason}")
         _execute(console, settings, plan)
         clear_restating(settings)
     _say_end(console, settings)

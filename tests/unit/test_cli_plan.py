@@ -1,8 +1,9 @@
 """Which days a run covers, and what it refuses."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from orchestration.runs import (
@@ -12,6 +13,7 @@ from orchestration.runs import (
     RunError,
     mark_restating,
     mark_warehouse,
+    not_restated,
     plan_restate,
     plan_run,
     read_history,
@@ -113,6 +115,28 @@ def test_an_unfinished_restatement_may_be_taken_up_earlier() -> None:
     assert plan_restate(begun, day(2), "a fix").start == day(2)
 
 
+def test_a_stopped_restatement_goes_on_where_it_was(tmp_path: Path) -> None:
+    settings, lake = Settings(home=str(tmp_path)), Lake(str(tmp_path))
+    lake.declare_first_day(FIRST)
+    for number in range(1, 5):
+        _publish(lake, day(number), [])
+    mark_restating(settings, day(2), "a fix")
+    _publish(lake, day(2), ["a fix"])
+    history = read_history(settings, lake)
+    whole = plan_restate(history, day(2), "a fix")
+    assert not_restated(lake, history, whole) == Plan(FIRST, day(3), day(4), "a fix")
+    other = plan_restate(history, day(2), "another")
+    assert not_restated(lake, history, other) is other
+    for number in (3, 4):
+        _publish(lake, day(number), ["a fix"])
+    assert not_restated(lake, history, whole) is None
+
+
+def _publish(lake: Lake, published: date, reasons: list[str]) -> None:
+    rows = [{"reason": reason, "published_at": datetime.now(UTC)} for reason in [None, *reasons]]
+    lake.write_arrow("ledger_digest", published, pa.Table.from_pylist(rows), "run")
+
+
 def test_the_history_is_read_from_the_home(tmp_path: Path) -> None:
     home = tmp_path
     settings, lake = Settings(home=str(home)), Lake(str(home))
@@ -122,11 +146,9 @@ def test_the_history_is_read_from_the_home(tmp_path: Path) -> None:
     mark_warehouse(settings, FIRST)
     mark_restating(settings, FIRST, "why")
     found = read_history(settings, lake)
-    assert (found.first_day, found.published, found.restating) == (
-        FIRST,
-        FIRST,
-        {"day": str(FIRST), "reason": "why"},
-    )
+    assert (found.first_day, found.published) == (FIRST, FIRST)
+    assert found.restating is not None
+    assert (found.restating["day"], found.restating["reason"]) == (str(FIRST), "why")
     assert found.warehouse is None, "a mark without the published file means nothing"
     assert unpublished(lake, [day(2), FIRST]) == [day(2)]
 
