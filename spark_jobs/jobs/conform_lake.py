@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_jobs.contracts import Dataset
+from spark_jobs.contracts import contract
 from spark_jobs.jobs.conform_files import Unreadable
 from spark_jobs.lake import Lake
 from spark_jobs.schemas import lake_schema
@@ -24,15 +24,12 @@ _COUNT_SCHEMA = pa.schema(
     + [(name, pa.int64()) for name in ("received", "accepted", "quarantined", "duplicates", "suppressed")]
     + [("unknown_columns", pa.list_(pa.string()))]
 )
-_UNREADABLE_SCHEMA = pa.schema(
+QUARANTINE_SCHEMA = pa.schema(
     [
-        (name, pa.int64() if name in ("row_number", "raw_bytes") else pa.string())
-        for name in (
-            "source", "table_name", "file", "row_number", "reason", "field", "detail", "raw", "raw_bytes",
-            "raw_sha256", "network", "account_id",
-        )
+        (f.name, {"bigint": pa.int64(), "date": pa.date32()}.get(f.type, pa.string()))
+        for f in contract("quarantine").fields
     ]
-)  # fmt: skip
+)
 
 
 def history(
@@ -52,6 +49,11 @@ def history(
     schema = ", ".join([*(f"{name} {held[name].dataType.simpleString()}" for name in columns), "day DATE"])
     reader = session.read.options(basePath=lake.uri(lake.table_path(table)), __globPaths__="false")
     return reader.schema(schema).parquet(*uris)
+
+
+def history_rows(lake: Lake, table: str, days: Iterable[date]) -> int:
+    """Rows of a table on those days, by its manifests."""
+    return sum(manifest.rows for manifest in lake.manifests(table, days).values())
 
 
 def days_before(first: date, number: int) -> list[date]:
@@ -91,26 +93,19 @@ def privacy_requests(lake: Lake, until: date) -> list[Request]:
     return found
 
 
-def write_days(rows: DataFrame, lake: Lake, table: str, order: Sequence[str], *, one_part: bool) -> None:
+def write_days(rows: DataFrame, lake: Lake, table: str, order: Sequence[str]) -> None:
     """Append `rows` (with `day`) to the folders of their days: one file a day, several where a day is large.
 
-    `one_part`: the rows are in one partition already. Files count only once they are committed, so Spark's
-    faster committer will do, which moves each when its task is done; it also never takes up what a killed run
-    had under way.
+    Files count only once they are committed, so Spark's faster committer will do, which moves each when its
+    task is done; it also never takes up what a killed run had under way.
     """
-    parts = rows if one_part else rows.hint("rebalance", "day")
-    parts.sortWithinPartitions("day", *order).write.partitionBy("day").mode("append").options(
+    parts = rows.hint("rebalance", "day").sortWithinPartitions("day", *order)
+    parts.write.partitionBy("day").mode("append").options(
         **{
             "mapreduce.fileoutputcommitter.algorithm.version": "2",
             "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
         }
     ).parquet(lake.uri(lake.table_path(table)))
-
-
-def lake_columns(dataset: Dataset) -> list[str]:
-    """SQL of the columns of the dataset's lake files, and `day`, from rows with its input columns."""
-    filled = {"late_days": "CAST(datediff(day, CAST(occurred_at AS DATE)) AS INT) AS late_days"}
-    return [*(filled.get(f.name, f.name) for f in dataset.lake_fields), "day"]
 
 
 def commit_days(
@@ -130,23 +125,29 @@ def commit_days(
         return dict(pool.map(commit, days))
 
 
-def put_unreadable(lake: Lake, files: Iterable[Unreadable]) -> None:
-    """Write one row a file that could not be read into its day's folder of quarantine."""
-    by_day: dict[date, list[dict[str, object]]] = {}
-    for unreadable in files:
-        file = unreadable.file
-        row = {
-            "source": file.source,
-            "table_name": file.table,
-            "file": file.name,
+def put_days(lake: Lake, table: str, rows: Iterable[tuple[date, pa.Table]]) -> None:
+    """Write the rows of each day into one file; they count once they are committed."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(lambda of_day: lake.put_parquet(table, *of_day), rows))
+
+
+def unreadable_rows(files: Iterable[Unreadable]) -> pa.Table:
+    """One row of quarantine (and `day`) a file that could not be read."""
+    rows = [
+        {
+            "day": unreadable.file.day,
+            "source": unreadable.file.source,
+            "table_name": unreadable.file.table,
+            "file": unreadable.file.name,
             "reason": UNREADABLE_FILE,
-            "detail": f"{unreadable.detail}; {file.bytes} bytes, SHA-256 {file.sha256 or 'not known'}",
-            "raw_bytes": file.bytes,
-            "raw_sha256": file.sha256,
+            "detail": f"{unreadable.detail}; {unreadable.file.bytes} bytes,"
+            f" SHA-256 {unreadable.file.sha256 or 'not known'}",
+            "raw_bytes": unreadable.file.bytes,
+            "raw_sha256": unreadable.file.sha256,
         }
-        by_day.setdefault(file.day, []).append(row)
-    for day, rows in by_day.items():
-        lake.put_parquet("quarantine", day, pa.Table.from_pylist(rows, schema=_UNREADABLE_SCHEMA))
+        for unreadable in files
+    ]
+    return pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA)
 
 
 def write_counts(lake: Lake, days: Iterable[date], counts: Iterable[TableCount], run_id: str) -> None:

@@ -41,6 +41,7 @@ def conform_session(spark: SparkSession) -> SparkSession:
         "spark.sql.caseSensitive": "true",
         "spark.sql.legacy.parquet.nanosAsLong": "true",
         "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "512",  # a job to list fewer costs more
     }.items():
         session.conf.set(key, value)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 
 from spark_jobs.contracts import Dataset
-from spark_jobs.transforms.conform.rules import missing_column, problem
+from spark_jobs.transforms.conform.rules import Rule, missing_columns
 
 META = ("day", "source", "file", "block", "position")
 CORRUPT = "_corrupt"  # CSV: the row as text where its cells are too many or too few
@@ -33,7 +33,7 @@ class Cells:
     frame: DataFrame
     kinds: Mapping[str, str]
     row_text: str  # the row as text
-    fault: str  # what is wrong with the row as a whole; null if nothing
+    faults: Sequence[Rule]  # what may be wrong with the row as a whole
     unknown: str = "CAST(NULL AS ARRAY<STRING>)"  # names that the contract does not know
     line: str | None = None
     check_utf8: str | None = None
@@ -54,15 +54,16 @@ def json_cells(raw: DataFrame, dataset: Dataset) -> Cells:
     frame = parsed.selectExpr(*META, "line", f"{_alone('line', 'safe', 'json')} AS json").selectExpr(
         "*", *[f"json['{name}'] AS c_{name}" for name in names]
     )
-    not_utf8 = problem("bad_text", None, "'the line is not UTF-8'")
-    not_json = problem("bad_json", None, "'the line is not a JSON object'")
-    fault = f"CASE WHEN json IS NULL THEN {not_json} WHEN NOT is_valid_utf8(line) THEN {not_utf8} END"
+    faults = [
+        Rule("bad_json", None, "json IS NULL", "the line is not a JSON object"),
+        Rule("bad_text", None, "NOT is_valid_utf8(line)", "the line is not UTF-8"),
+    ]
     known = ", ".join(f"'{name}'" for name in names)
     return Cells(
         frame=frame,
         kinds=dict.fromkeys(names, "text"),
         row_text="make_valid_utf8(line)",
-        fault=fault,
+        faults=faults,
         unknown=f"array_except(map_keys(json), array({known}))",
         line="line",
         blank="trim(line) = ''",
@@ -80,13 +81,13 @@ def csv_cells(raw: DataFrame, dataset: Dataset, header: Sequence[str], utf8: boo
     frame = raw.selectExpr(
         *META, CORRUPT, *every, *[f"{place.get(name, 'CAST(NULL AS STRING)')} AS c_{name}" for name in names]
     )
-    count = problem("bad_type", None, f"'the count of cells is not the header\\'s {len(header)}'")
-    missing = missing_column(dataset, set(header))
+    says = f"the row has not as many cells as the header, {len(header)}"
+    miscounted = Rule("bad_type", None, f"{CORRUPT} IS NOT NULL", says)
     return Cells(
         frame=frame,
         kinds={name: "text" if name in place else "absent" for name in names},
         row_text=f"coalesce({CORRUPT}, to_csv(struct({', '.join(every)}), map('escape', '\"')))",
-        fault=f"coalesce({missing}, CASE WHEN {CORRUPT} IS NOT NULL THEN {count} END)",
+        faults=[*missing_columns(dataset, set(header)), miscounted],
         check_utf8=None if utf8 else "decoded",
     )
 
@@ -102,7 +103,7 @@ def parquet_cells(raw: DataFrame, dataset: Dataset, kinds: Mapping[str, str]) ->
         frame=frame,
         kinds={name: kinds.get(name, "absent") for name in names},
         row_text=f"make_valid_utf8(to_json(named_struct({row})))",
-        fault=missing_column(dataset, set(kinds)),
+        faults=missing_columns(dataset, set(kinds)),
         check_utf8="bytes",
     )
 

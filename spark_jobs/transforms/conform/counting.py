@@ -11,9 +11,9 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from spark_jobs.transforms.conform.judging import BLANK, QUARANTINED, SUPPRESSED
+from spark_jobs.transforms.conform.judging import ACCEPTED, BLANK, DUPLICATE, QUARANTINED, SUPPRESSED
 
-ACCEPTED, DUPLICATE = "accepted", "duplicate"
+Place = tuple[date, str]  # day and source
 MOST_UNKNOWN_COLUMNS = 100  # names kept a day, source and table
 
 
@@ -88,42 +88,27 @@ class ConformReport:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Rows with one fate, of one day and source. `step` is where they were counted."""
+    """Rows with one fate, of one day and source."""
 
     day: date
     source: str
-    step: str
     fate: str
     reason: str | None
-    from_text: bool
     rows: int
-    unknown: int
+    unknown: int  # the most unknown columns that one of them has
 
 
-def tally(judged: DataFrame, kept: DataFrame) -> DataFrame:
-    """Rows by fate, in the columns of `Tally`.
-
-    Counted twice on purpose: `judged` holds what was received, `kept` (`duplicate`) what came through the
-    joins and windows after it. Were a row lost or doubled between the two, the sums would not meet.
-    """
-    received = judged.where(f"fate <> '{BLANK}'").selectExpr(
-        "day", "source", "'judged' AS step", "fate", "reason", "block IS NOT NULL AS from_text",
-        "coalesce(size(unknown), 0) AS names",
-    )  # fmt: skip
-    passed = kept.selectExpr(
-        "day", "source", "'kept' AS step", f"IF(duplicate, '{DUPLICATE}', '{ACCEPTED}') AS fate",
-        "CAST(NULL AS STRING) AS reason", "false AS from_text", "0 AS names",
-    )  # fmt: skip
-    groups = ["day", "source", "step", "fate", "reason", "from_text"]
-    both = received.unionByName(passed).groupBy(*groups)
-    return both.agg(F.count("*").alias("rows"), F.max("names").alias("unknown"))
+def tally(fated: DataFrame) -> DataFrame:
+    """Rows by fate, in the columns of `Tally`."""
+    groups = ["day", "source", "fate", "reason"]
+    rows = fated.selectExpr(*groups, "coalesce(size(unknown), 0) AS names")
+    return rows.groupBy(*groups).agg(F.count("*").alias("rows"), F.max("names").alias("unknown"))
 
 
-def unknown_names(judged: DataFrame) -> DataFrame:
+def unknown_names(fated: DataFrame) -> DataFrame:
     """`day`, `source` and the names in `unknown`, the first hundred of each day and source."""
-    names = (
-        judged.where("unknown IS NOT NULL").selectExpr("day", "source", "explode(unknown) AS name").distinct()
-    )
+    names = fated.where("unknown IS NOT NULL").selectExpr("day", "source", "explode(unknown) AS name")
+    names = names.distinct()
     rank = "row_number() OVER (PARTITION BY day, source ORDER BY name)"
     return names.selectExpr("*", f"{rank} AS place").where(f"place <= {MOST_UNKNOWN_COLUMNS}").drop("place")
 
@@ -131,25 +116,30 @@ def unknown_names(judged: DataFrame) -> DataFrame:
 def count(
     table: str,
     tallies: Iterable[Tally],
-    unreadable: Mapping[tuple[date, str], int],
-    unknown: Mapping[tuple[date, str], Iterable[str]],
-    delivered: Iterable[tuple[date, str]],
+    received: Mapping[Place, int],
+    unreadable: Mapping[Place, int],
+    unknown: Mapping[Place, Iterable[str]],
 ) -> list[TableCount]:
     """The counts of a table by day and source; UnbalancedError where they do not add up.
 
-    `unreadable`: files that count as one row received and refused. `delivered`: days and sources with a file.
+    `received`: the rows of each day and source that delivered a file, as the footers of Parquet and the lines
+    of text count them, blank ones included; so they are known apart from what became of each row.
+    `unreadable`: files that count as one row received and refused.
     """
     rows: Counter[tuple[date, str, str]] = Counter()
-    reasons: dict[tuple[date, str], Counter[str]] = {place: Counter() for place in delivered}
+    reasons: dict[Place, Counter[str]] = {place: Counter() for place in received}
+    for place, number in received.items():
+        rows[*place, "received"] += number
     for found in tallies:
         place = (found.day, found.source)
-        if found.step == "judged":
-            rows[*place, "received"] += found.rows
-            if found.fate == QUARANTINED:
-                reasons[place][str(found.reason)] += found.rows
-        if found.step == "kept" or found.fate in (QUARANTINED, SUPPRESSED):
-            rows[*place, found.fate] += found.rows
+        if found.fate == BLANK:
+            rows[*place, "received"] -= found.rows
+            continue
+        rows[*place, found.fate] += found.rows
+        if found.fate == QUARANTINED:
+            reasons[place][str(found.reason)] += found.rows
     for place, files in unreadable.items():
+        reasons.setdefault(place, Counter())
         rows[*place, "received"] += files
         rows[*place, QUARANTINED] += files
         reasons[place]["unreadable_file"] += files

@@ -2,59 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from spark_jobs.contracts import Dataset
+from spark_jobs.transforms.conform.judging import ACCEPTED, DUPLICATE
 
 LOOK_BACK_DAYS = 90
 
 
-def mark_duplicates(rows: DataFrame, dataset: Dataset, seen: DataFrame | None = None) -> DataFrame:
-    """`rows` (`day`, `source`, `file` and the contract's input columns) with the boolean `duplicate`.
+def mark_duplicates(judged: DataFrame, dataset: Dataset, seen: DataFrame | None = None) -> DataFrame:
+    """`judged` (columns `judging.FATED`), of each key all accepted rows but the first now duplicates.
 
     Rows of a key are taken by day, source and file, and then by all their columns, so that the place of a row
     in a file and the cut of partitions decide nothing: two rows that are still equal are the same row.
 
-    `seen`: keys accepted before the range, with the last day in `last_day` (`last_seen`). A key that was
-    accepted more than 90 days before a row's day does not count any more. The range must not be longer than
-    90 days: then one accepted row settles the rest of the range, and the result is that of day after day.
+    `seen`: keys accepted before the range, with the last day in `last_day`. A key that was accepted more than
+    90 days before a row's day does not count any more. The range must not be longer than 90 days: then one
+    accepted row settles the rest of the range, and the result is that of day after day.
     """
-    key = list(dataset.key)
-    ties = [f.name for f in dataset.input_fields if f.name not in key]
-    order = ", ".join(["day", "source", "file", *ties])
-    known = rows.withColumn("known", F.lit(False)) if seen is None else _known(rows, dataset, seen)
-    rank = f"row_number() OVER (PARTITION BY {', '.join(key)}, known ORDER BY {order})"
-    return known.selectExpr("*", f"known OR {rank} > 1 AS duplicate").drop("known")
+    columns = judged.columns
+    known = judged.withColumn("known", F.lit(False)) if seen is None else _known(judged, dataset, seen)
+    key = ", ".join(f"row.{name}" for name in dataset.key)
+    # Rows that are out of the race have no key; apart from one another, they crowd no partition.
+    alone = f"IF(fate = '{ACCEPTED}', NULL, struct(file, position))"
+    place = f"row_number() OVER (PARTITION BY {key}, known, {alone} ORDER BY day, source, file, row)"
+    ranked = known.selectExpr("*", f"{place} AS place")
+    again = f"fate = '{ACCEPTED}' AND (known OR place > 1)"
+    changed = {"fate": f"IF({again}, '{DUPLICATE}', fate)", "row": f"IF({again}, NULL, row)"}
+    return ranked.selectExpr(*[f"{changed[n]} AS {n}" if n in changed else n for n in columns])
 
 
-def last_seen(history: DataFrame, rows: DataFrame, dataset: Dataset, *, few: bool) -> DataFrame:
-    """The last day on which each key of `rows` was accepted, as far as `history` (key columns, `day`) knows.
+def last_seen(history: DataFrame, dataset: Dataset) -> DataFrame:
+    """The last day on which each key was accepted. `history`: key columns and `day`."""
+    return history.groupBy(*dataset.key).agg(F.max("day").alias("last_day"))
 
-    `few`: the rows fit into one machine's memory, so that they go to the history and not both across the net.
+
+def sought(history: DataFrame, judged: DataFrame, dataset: Dataset, *, few: bool) -> DataFrame:
+    """Those rows of `history` whose key occurs in `judged`.
+
+    `few`: the keys fit into one machine's memory, so that they go to the history and not both across the net.
     """
-    keys = rows.select(*[F.col(name).alias(f"sought_{name}") for name in dataset.key]).distinct()
-    found = history.join(
-        F.broadcast(keys) if few else keys,
-        _same_key(dataset, "sought_"),
-        "left_semi",
+    keys = judged.where(f"fate = '{ACCEPTED}'").selectExpr(
+        *[f"row.{name} AS sought_{name}" for name in dataset.key]
     )
-    return found.groupBy(*dataset.key).agg(F.max("day").alias("last_day"))
+    same = _same_key(dataset, "", "sought_")
+    return history.join(F.broadcast(keys) if few else keys.distinct(), same, "left_semi")
 
 
-def _known(rows: DataFrame, dataset: Dataset, seen: DataFrame) -> DataFrame:
+def _known(judged: DataFrame, dataset: Dataset, seen: DataFrame) -> DataFrame:
     renamed = seen.select(*[F.col(name).alias(f"seen_{name}") for name in dataset.key], "last_day")
-    joined = rows.join(renamed, _same_key(dataset, "seen_"), "left")
+    joined = judged.join(renamed, _same_key(dataset, "row.", "seen_"), "left")
     recent = f"coalesce(datediff(day, last_day) <= {LOOK_BACK_DAYS}, false)"
-    columns: Sequence[str] = rows.columns
-    return joined.selectExpr(*columns, f"{recent} AS known")
+    return joined.selectExpr(*judged.columns, f"{recent} AS known")
 
 
-def _same_key(dataset: Dataset, prefix: str) -> Column:
+def _same_key(dataset: Dataset, left: str, right: str) -> Column:
     # A key column that may be null equals null; the others keep the plain form, which joins faster.
     parts = [
-        f"{name} {'=' if dataset.field(name).required else '<=>'} {prefix}{name}" for name in dataset.key
+        f"{left}{name} {'=' if dataset.field(name).required else '<=>'} {right}{name}" for name in dataset.key
     ]
     return F.expr(" AND ".join(parts))

@@ -8,51 +8,60 @@ from pyspark.sql import DataFrame
 
 from spark_jobs.contracts import Dataset
 from spark_jobs.transforms.conform.cells import META, Cells
-from spark_jobs.transforms.conform.rules import first_problem
+from spark_jobs.transforms.conform.rules import Rule, row_rules
 from spark_jobs.transforms.conform.values import reading
 
-GOOD, QUARANTINED, SUPPRESSED, BLANK = "good", "quarantined", "suppressed", "blank"
+# What becomes of a row. A blank line is no row, but counts where lines are numbered.
+ACCEPTED, QUARANTINED, DUPLICATE, SUPPRESSED, BLANK = (
+    "accepted", "quarantined", "duplicate", "suppressed", "blank",
+)  # fmt: skip
+REFUSAL = ("reason", "field", "detail", "raw", "raw_bytes", "raw_sha256", "network", "account_id")
+FATED = (*META, "fate", *REFUSAL, "unknown", "row")
+
 RAW_CHARACTERS = 4096  # of a refused row that are kept
 MOST_UNKNOWN = 50  # unknown columns that one row can report
 _NAME_CHARACTERS = 512
+_SHOWN_CHARACTERS = 80  # of a value, in a detail
 
 # The account that a refused row is kept under, so that erasing it finds the row.
 _ACCOUNT = ("account_id", "actor_account_id", "from_account_id")
 
 
 def judge(cells: Cells, dataset: Dataset, subjects: Sequence[str] = ()) -> DataFrame:
-    """One row a raw row.
+    """One row a raw row, in the columns `FATED`.
 
-    Columns: those of `cells.META`; `fate`; for refused rows `reason`, `field`, `detail`, `raw` (cut),
-    `raw_bytes`, `raw_sha256`, `network`, `account_id`; `unknown` (column names the contract does not know);
-    `row`, a struct of the contract's input columns, for good rows alone; and, where `subjects` (SQL over the
-    values) is given, an array of their texts.
+    `fate` is accepted (so far), quarantined or blank. Refused rows have what the table quarantine keeps of
+    them (`REFUSAL`), accepted ones the struct `row` of the contract's input columns; `unknown` names the
+    columns that the contract does not know. Where `subjects` (SQL over the values) is given, a last column
+    `subjects` holds an array of their texts.
     """
     fields = dataset.input_fields
     readings = {f.name: reading(f, f"c_{f.name}", cells.kinds[f.name], cells.line) for f in fields}
     values = cells.frame.selectExpr("*", *[f"{readings[f.name].value} AS {f.name}" for f in fields])
-    problem = first_problem(dataset, readings, cells.fault, check_utf8=cells.check_utf8)
-    found = values.selectExpr("*", f"CASE WHEN NOT ({cells.blank}) THEN {problem} END AS problem")
-    refused = "problem IS NOT NULL"
+    rules = [*cells.faults, *row_rules(dataset, readings, cells.check_utf8)]
+    first = " ".join(f"WHEN {rule.broken} THEN {number}" for number, rule in enumerate(rules, 1))
+    refused = "problem > 0"
     row = ", ".join(f"'{f.name}', {f.name}" for f in fields)
+    says = _of_rule([rule.says for rule in rules])
+    extra = ["subjects"] if subjects else []
+    found = values.selectExpr("*", f"CASE WHEN {cells.blank} THEN -1 {first} ELSE 0 END AS problem")
     judged = found.selectExpr(
         *META,
-        f"CASE WHEN {cells.blank} THEN '{BLANK}' WHEN {refused} THEN '{QUARANTINED}'"
-        f" ELSE '{GOOD}' END AS fate",
         "problem",
         f"CASE WHEN {refused} THEN {cells.row_text} END AS whole",
+        f"CASE WHEN {refused} THEN {_shown(dataset, rules)} END AS shown",
         f"CASE WHEN {refused} THEN {_name('network', dataset)} END AS network",
         f"CASE WHEN {refused} THEN {_account(dataset)} END AS account_id",
         f"{_unknown(cells)} AS unknown",
-        f"CASE WHEN problem IS NULL THEN named_struct({row}) END AS row",
-        *([f"array_compact(array({', '.join(subjects)})) AS subjects"] if subjects else []),
+        f"CASE WHEN problem = 0 THEN named_struct({row}) END AS row",
+        *[f"array_compact(array({', '.join(subjects)})) AS {name}" for name in extra],
     )
     return judged.selectExpr(
         *META,
-        "fate",
-        "problem.reason",
-        "problem.field",
-        "problem.detail",
+        f"CASE problem WHEN 0 THEN '{ACCEPTED}' WHEN -1 THEN '{BLANK}' ELSE '{QUARANTINED}' END AS fate",
+        f"{_of_rule([rule.reason for rule in rules])} AS reason",
+        f"{_of_rule([rule.field for rule in rules])} AS field",
+        f"CASE WHEN {refused} THEN concat_ws(' ', shown, {says}) END AS detail",
         f"substr(whole, 1, {RAW_CHARACTERS}) AS raw",
         "CAST(octet_length(whole) AS BIGINT) AS raw_bytes",
         "sha2(whole, 256) AS raw_sha256",
@@ -60,30 +69,42 @@ def judge(cells: Cells, dataset: Dataset, subjects: Sequence[str] = ()) -> DataF
         "account_id",
         "unknown",
         "row",
-        *(["subjects"] if subjects else []),
+        *extra,
     )
 
 
-def good_rows(judged: DataFrame, dataset: Dataset) -> DataFrame:
-    """The good rows, their columns beside `day`, `source` and `file`."""
-    columns = [f"row.{f.name}" for f in dataset.input_fields]
-    return judged.where(f"fate = '{GOOD}'").selectExpr("day", "source", "file", *columns)
+def lake_rows(fated: DataFrame, dataset: Dataset) -> DataFrame:
+    """The accepted rows with the columns of the lake's files, and `day`."""
+    columns = [f"{sql} AS {name}" for name, sql in lake_columns(dataset).items()]
+    return fated.where(f"fate = '{ACCEPTED}'").selectExpr(*columns, "day")
 
 
-def refused_rows(judged: DataFrame, table: str) -> DataFrame:
-    """The refused rows in the form of the table quarantine, but for `position` and `block` in place of
-    `row_number`."""
-    return judged.where(f"fate = '{QUARANTINED}'").selectExpr(
-        *META,
-        f"'{table}' AS table_name",
-        *["reason", "field", "detail", "raw", "raw_bytes", "raw_sha256", "network", "account_id"],
+def lake_columns(dataset: Dataset) -> dict[str, str]:
+    """SQL of each column of the dataset's lake files, over `FATED`."""
+    filled = {"source": "source", "late_days": "CAST(datediff(day, CAST(row.occurred_at AS DATE)) AS INT)"}
+    return {f.name: filled[f.name] if f.filled_by else f"row.{f.name}" for f in dataset.lake_fields}
+
+
+def _of_rule(texts: Sequence[str | None]) -> str:
+    """SQL of the text that goes with the rule numbered `problem`; null for a row that broke none."""
+    listed = ", ".join("NULL" if text is None else f"'{text}'" for text in texts)
+    return f"CASE WHEN problem > 0 THEN element_at(array({listed}), problem) END"
+
+
+def _shown(dataset: Dataset, rules: Sequence[Rule]) -> str:
+    """SQL of the beginning of the value that broke a rule, in quotation marks; null where there is none."""
+    field = _of_rule([rule.field for rule in rules])
+    cases = " ".join(
+        f"WHEN '{f.name}' THEN coalesce(CAST({f.name} AS STRING), CAST(c_{f.name} AS STRING))"
+        for f in dataset.input_fields
     )
+    text = f"make_valid_utf8(substr(CASE {field} {cases} END, 1, {_SHOWN_CHARACTERS}))"
+    return rf"concat('\'', replace({text}, '\u0000', '\u2400'), '\'')"
 
 
 def _unknown(cells: Cells) -> str:
-    short = (
-        f"transform(slice({cells.unknown}, 1, {MOST_UNKNOWN}), name -> substr(name, 1, {_NAME_CHARACTERS}))"
-    )
+    names = f"slice({cells.unknown}, 1, {MOST_UNKNOWN})"
+    short = f"transform({names}, name -> make_valid_utf8(substr(name, 1, {_NAME_CHARACTERS})))"
     return f"CASE WHEN size({cells.unknown}) > 0 THEN {short} END"
 
 

@@ -28,107 +28,76 @@ ORDER = (
     "too_old",
 )
 UNREADABLE_FILE = "unreadable_file"
-PROBLEM_TYPE = "struct<reason: string, field: string, detail: string>"
 
 _NUL = r"'\u0000'"
-_UNKNOWN = r"'\uFFFD'"  # what a decoder puts where it cannot decode
-_SHOWN = 80  # characters of a value in a detail
+_UNDECODED = r"'\uFFFD'"  # what a decoder puts where it cannot decode
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`broken` and `detail` are SQL over the cells (`c_<field>`), the values (`<field>`) and `day`."""
+    """`broken` is SQL over the cells (`c_<field>`), the values (`<field>`) and `day`.
+
+    `says` goes on after the value, or stands alone where `field` is None.
+    """
 
     reason: str
     field: str | None
     broken: str
-    detail: str
-
-    def as_sql(self) -> str:
-        return f"CASE WHEN {self.broken} THEN {problem(self.reason, self.field, self.detail)} END"
-
-
-def problem(reason: str, field: str | None, detail: str) -> str:
-    """SQL of the struct that says what is wrong with a row; `detail` is SQL itself."""
-    named = f"'{field}'" if field else "CAST(NULL AS STRING)"
-    return f"named_struct('reason', '{reason}', 'field', {named}, 'detail', {detail})"
-
-
-def first_problem(
-    dataset: Dataset, readings: Mapping[str, Reading], fault: str, *, check_utf8: str | None = None
-) -> str:
-    """SQL of the first rule that a row breaks, null for a good row.
-
-    `fault` is SQL of what is wrong with the row as a whole. `check_utf8`: `bytes` where texts may hold bytes
-    that are not UTF-8, `decoded` where such bytes were replaced already; None where whole rows were checked.
-    """
-    rules = [rule.as_sql() for rule in row_rules(dataset, readings, check_utf8) if rule.broken != "false"]
-    return f"coalesce({', '.join([fault, *rules])})"
+    says: str
 
 
 def row_rules(
     dataset: Dataset, readings: Mapping[str, Reading], check_utf8: str | None = None
 ) -> Iterator[Rule]:
-    """The rules on columns, in the documented order."""
+    """The rules on columns, in the documented order.
+
+    `check_utf8`: `bytes` where texts may hold bytes that are not UTF-8, `decoded` where such bytes were
+    replaced already; None where whole rows were checked.
+    """
     fields = dataset.input_fields
     for field in fields:
-        yield Rule("bad_type", field.name, readings[field.name].bad_type, _not_a(field))
+        broken = readings[field.name].bad_type
+        if broken != "false":
+            yield Rule("bad_type", field.name, broken, f"is not a {field.type}")
     yield from _nulls(dataset)
-    for field in fields:
-        if field.enum:
-            yield _not_in_set(field)
-    for field in fields:
-        yield from _range(field, readings[field.name])
-    for field in fields:
-        yield from _length(field)
-    for field in fields:
-        yield from _text(field, check_utf8)
-    for field in fields:
-        if field.not_future:
-            yield _future(field)
-    for field in fields:
-        if field.max_age_days is not None:
-            yield _old(field)
+    by_field = (
+        _set,
+        lambda field: _range(field, readings[field.name]),
+        _length,
+        lambda field: _text(field, check_utf8),
+        _future,
+        _old,
+    )
+    for rule in by_field:
+        for field in fields:
+            yield from rule(field)
 
 
-def missing_column(dataset: Dataset, present: set[str]) -> str:
-    """SQL of the problem of every row of a file without a required column; null where all are there."""
-    for field in dataset.input_fields:
-        if field.required and field.name not in present:
-            return problem("missing_column", field.name, f"'the file has no column {field.name}'")
-    return f"CAST(NULL AS {PROBLEM_TYPE})"
-
-
-def excerpt(value: str) -> str:
-    """SQL that shows the beginning of a value in a detail."""
-    return f"concat('\\'', make_valid_utf8(substr(CAST({value} AS STRING), 1, {_SHOWN})), '\\'')"
-
-
-def _not_a(field: Field) -> str:
-    return f"concat({excerpt('c_' + field.name)}, ' is not a {field.type}')"
+def missing_columns(dataset: Dataset, present: set[str]) -> list[Rule]:
+    """What every row of a file breaks that lacks a required column; nothing where all are there."""
+    missing = [f.name for f in dataset.input_fields if f.required and f.name not in present]
+    return [Rule("missing_column", name, "true", "is no column of the file") for name in missing[:1]]
 
 
 def _nulls(dataset: Dataset) -> Iterator[Rule]:
     for field in dataset.input_fields:
         if field.required:
-            yield Rule("null_required", field.name, f"{field.name} IS NULL", f"'{field.name} is null'")
+            yield Rule("null_required", field.name, f"{field.name} IS NULL", "must be there")
     if dataset.required_groups:
-        groups = [" AND ".join(f"{name} IS NOT NULL" for name in group) for group in dataset.required_groups]
-        whole = " OR ".join(f"({group})" for group in groups)
+        whole = " OR ".join(
+            f"({' AND '.join(f'{name} IS NOT NULL' for name in group)})" for group in dataset.required_groups
+        )
         names = " or ".join(" and ".join(group) for group in dataset.required_groups)
         yield Rule(
-            "null_required",
-            ",".join(dataset.required_groups[0]),
-            f"NOT ({whole})",
-            f"'{names} must be there'",
+            "null_required", dataset.required_groups[0][0], f"NOT ({whole})", f"but {names} must be there"
         )
 
 
-def _not_in_set(field: Field) -> Rule:
-    values = ", ".join(f"'{value}'" for value in field.enum)
-    allowed = ", ".join(field.enum)
-    detail = f"concat({excerpt(field.name)}, ' is not one of {allowed}')"
-    return Rule("not_in_set", field.name, f"{field.name} NOT IN ({values})", detail)
+def _set(field: Field) -> Iterator[Rule]:
+    if field.enum:
+        values = ", ".join(f"'{value}'" for value in field.enum)
+        says = f"is not one of {', '.join(field.enum)}"
+        yield Rule("not_in_set", field.name, f"{field.name} NOT IN ({values})", says)
 
 
 def _range(field: Field, read: Reading) -> Iterator[Rule]:
@@ -143,24 +112,21 @@ def _range(field: Field, read: Reading) -> Iterator[Rule]:
         broken.append(f"{field.name} > {field.maximum}")
         limits.append(f"at most {field.maximum:g}")
     if broken:
-        wanted = f"must be {' and '.join(limits)}" if limits else f"does not fit a {field.type}"
-        detail = f"concat({excerpt('c_' + field.name)}, ' {wanted}')"
-        yield Rule("out_of_range", field.name, " OR ".join(f"({b})" for b in broken), detail)
+        says = f"must be {' and '.join(limits)}" if limits else f"does not fit a {field.type}"
+        yield Rule("out_of_range", field.name, " OR ".join(f"({each})" for each in broken), says)
 
 
 def _length(field: Field) -> Iterator[Rule]:
-    name = field.name
-    if field.type == "string" and field.max_length is not None:
-        longer = _longer(name, field.max_length)
-        detail = f"concat(char_length({name}), ' characters, at most {field.max_length}')"
-        yield Rule("too_long", name, longer, detail)
+    name, limit = field.name, field.max_length
+    if field.type == "string" and limit is not None:
+        yield Rule("too_long", name, _longer(name, limit), f"has more than {limit} characters")
     if field.type == "array<string>":
         if field.max_items is not None:
-            detail = f"concat(size({name}), ' items, at most {field.max_items}')"
-            yield Rule("too_long", name, f"size({name}) > {field.max_items}", detail)
-        if field.max_length is not None:
-            broken = f"exists({name}, item -> {_longer('item', field.max_length)})"
-            yield Rule("too_long", name, broken, f"'an item of more than {field.max_length} characters'")
+            says = f"has more than {field.max_items} items"
+            yield Rule("too_long", name, f"size({name}) > {field.max_items}", says)
+        if limit is not None:
+            says = f"has an item of more than {limit} characters"
+            yield Rule("too_long", name, f"exists({name}, item -> {_longer('item', limit)})", says)
 
 
 def _longer(text: str, limit: int) -> str:
@@ -175,9 +141,7 @@ def _text(field: Field, check_utf8: str | None) -> Iterator[Rule]:
         broken = f"exists({field.name}, item -> {_bad_text('item', check_utf8)})"
     else:
         return
-    yield Rule(
-        "bad_text", field.name, broken, "'holds NUL, an unpaired surrogate or bytes that are not UTF-8'"
-    )
+    yield Rule("bad_text", field.name, broken, "holds NUL, half a surrogate pair or bytes that are not UTF-8")
 
 
 def _bad_text(text: str, check_utf8: str | None) -> str:
@@ -185,18 +149,21 @@ def _bad_text(text: str, check_utf8: str | None) -> str:
     if check_utf8 == "bytes":
         return f"({broken} OR NOT is_valid_utf8({text}))"
     if check_utf8 == "decoded":
-        return f"({broken} OR contains({text}, {_UNKNOWN}))"
+        return f"({broken} OR contains({text}, {_UNDECODED}))"
     return broken
 
 
-def _future(field: Field) -> Rule:
-    grace = int(FUTURE_GRACE.total_seconds())
-    broken = f"{field.name} > timestampadd(SECOND, {86_400 + grace}, CAST(day AS TIMESTAMP))"
-    return Rule("future_time", field.name, broken, f"concat({field.name}, ' lies after the end of ', day)")
+def _future(field: Field) -> Iterator[Rule]:
+    if field.not_future:
+        grace = int(FUTURE_GRACE.total_seconds())
+        broken = f"{field.name} > timestampadd(SECOND, {86_400 + grace}, CAST(day AS TIMESTAMP))"
+        yield Rule("future_time", field.name, broken, "lies after the end of the day")
 
 
-def _old(field: Field) -> Rule:
-    age = f"datediff(day, CAST({field.name} AS DATE))"
-    exempt = ", ".join(f"'{kind}'" for kind in field.max_age_exempt)
-    broken = f"{age} > {field.max_age_days}" + (f" AND kind NOT IN ({exempt})" if exempt else "")
-    return Rule("too_old", field.name, broken, f"concat({age}, ' days old, at most {field.max_age_days}')")
+def _old(field: Field) -> Iterator[Rule]:
+    if field.max_age_days is not None:
+        exempt = ", ".join(f"'{kind}'" for kind in field.max_age_exempt)
+        broken = f"datediff(day, CAST({field.name} AS DATE)) > {field.max_age_days}"
+        if exempt:
+            broken += f" AND kind NOT IN ({exempt})"
+        yield Rule("too_old", field.name, broken, f"is more than {field.max_age_days} days old")

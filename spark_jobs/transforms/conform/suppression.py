@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from spark_jobs.contracts import Dataset
-from spark_jobs.transforms.conform.judging import BLANK, SUPPRESSED
+from spark_jobs.transforms.conform.judging import BLANK, FATED, REFUSAL, SUPPRESSED
 
 ERASE = "erase"
 ERASED_SCHEMA = "subject string, first_day date, end_day date"
@@ -82,10 +82,7 @@ def suppress(judged: DataFrame, erased: DataFrame) -> DataFrame:
 
     `judged` has the column `subjects` (array of text), which is dropped; `erased` is small.
     """
-    kept = [name for name in judged.columns if name not in ("subjects", "fate")]
-    gone = ("reason", "field", "detail", "raw", "raw_bytes", "raw_sha256", "network", "account_id", "row")
     marked = judged
-    flags = []
     for place in (0, 1):  # no table names more than two people
         match = erased.selectExpr(
             f"subject AS subject_{place}", f"first_day AS from_{place}", f"end_day AS until_{place}"
@@ -95,13 +92,11 @@ def suppress(judged: DataFrame, erased: DataFrame) -> DataFrame:
             f" AND (until_{place} IS NULL OR day < until_{place})"
         )
         marked = marked.join(F.broadcast(match), F.expr(same), "left")
-        flags.append(f"subject_{place} IS NOT NULL")
-    matched = f"({' OR '.join(flags)}) AND fate <> '{BLANK}'"
-    flagged = marked.selectExpr(*judged.columns, f"{matched} AS matched")
-    return flagged.selectExpr(
-        f"IF(matched, '{SUPPRESSED}', fate) AS fate",
-        *[f"IF(matched, NULL, {name}) AS {name}" if name in gone else name for name in kept],
-    )
+    matched = f"(subject_0 IS NOT NULL OR subject_1 IS NOT NULL) AND fate <> '{BLANK}'"
+    gone = {name: f"IF(matched, NULL, {name}) AS {name}" for name in (*REFUSAL, "row")}
+    gone["fate"] = f"IF(matched, '{SUPPRESSED}', fate) AS fate"
+    flagged = marked.selectExpr(*FATED, f"{matched} AS matched")
+    return flagged.selectExpr(*[gone.get(name, name) for name in FATED])
 
 
 def without_erased(rows: DataFrame, erased: DataFrame, people: list[str]) -> DataFrame:
