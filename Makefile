@@ -2,6 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+LOG ?= ../shared/data/graphs/collegemsg/CollegeMsg.txt
 
 # A Python from 3.11 to 3.13 that can make virtual environments; override with PYTHON=…
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -15,7 +16,7 @@ export GX_ANALYTICS_ENABLED = false
 export RUNTIME__DLTHUB_TELEMETRY = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint format lock clean
+.PHONY: help install demo dev test trial lint format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | \
@@ -36,6 +37,9 @@ dev: install  ## open Dagster's UI on the same project
 
 test: install  ## run every test
 	@$(BIN)/python -m pytest
+
+trial: install  ## run all 193 days of the CollegeMsg log (LOG=…/CollegeMsg.txt) and report
+	@$(BIN)/python -m tests.trials.collegemsg --log $(LOG) --to .stature/trial
 
 lint: install  ## check style, types, SQL and contracts, as the pre-commit hooks do
 	@$(BIN)/pre-commit run --all-files

@@ -1,7 +1,9 @@
 """The real log of CollegeMsg as an inbox, and its scores beside PageRank.
 
-    python -m tests.trials.collegemsg inbox  --log CollegeMsg.txt --to FOLDER [--days 30]
-    python -m tests.trials.collegemsg report --log CollegeMsg.txt --home STATURE_HOME
+    python -m tests.trials.collegemsg --log CollegeMsg.txt --to FOLDER
+
+runs all 193 days in one go, prints what came of it, then runs the history again in pieces, in which days
+5, 50 and 190 stand alone, to see what one more day costs as the history grows.
 
 A message is a reply from its sender to its receiver. The log says nothing else: no account's age, no
 verified people, no follows, so seeds of trust are drawn and every account is new when first seen.
@@ -10,7 +12,12 @@ verified people, no follows, so seeds of trust are drawn and every account is ne
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, date, datetime
+import os
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -19,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 NETWORK = "collegemsg"
+SINGLE_DAYS = (5, 50, 190)
 
 
 def read_log(log: Path) -> list[tuple[str, str, datetime]]:
@@ -135,22 +143,53 @@ def report(log: Path, home: str) -> str:
     return "\n".join(lines)
 
 
+def stature(folder: Path, home: str, first: date, last: date) -> tuple[float, str]:
+    """Run the days in a home of `folder`; seconds and what was printed."""
+    environment = os.environ | {
+        "STATURE_HOME": str(folder / home),
+        "STATURE_INBOX": str(folder / "inbox"),
+        "STATURE_NETWORKS": "inbox",
+    }
+    command = [str(Path(sys.executable).with_name("stature")), "run", "--from", str(first), "--to", str(last)]
+    started = time.perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    return time.perf_counter() - started, done.stdout
+
+
+def cost_curve(folder: Path, first: date, last: date) -> list[tuple[int, float, str]]:
+    """(day of the history, seconds, stages) of single days after histories of growing length."""
+    curve = []
+    begin = first
+    for number in SINGLE_DAYS:
+        day = first + timedelta(days=number - 1)
+        if day > last:
+            break
+        stature(folder, "pieces", begin, day - timedelta(days=1))
+        seconds, output = stature(folder, "pieces", day, day)
+        stages = ", ".join(
+            " ".join(line[2:25].split()) for line in output.splitlines() if line.startswith("\u2713")
+        )
+        curve.append((number, seconds, stages))
+        begin = day + timedelta(days=1)
+    return curve
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    inbox = commands.add_parser("inbox")
-    inbox.add_argument("--to", type=Path, required=True)
-    inbox.add_argument("--days", type=int)
-    reporting = commands.add_parser("report")
-    reporting.add_argument("--home", required=True)
-    for command in (inbox, reporting):
-        command.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--to", type=Path, required=True, help="an empty folder for the inbox and the homes")
     arguments = parser.parse_args()
-    if arguments.command == "inbox":
-        days = write_inbox(arguments.log, arguments.to, arguments.days)
-        print(f"{days[0]} {days[-1]}")  # noqa: T201
-    else:
-        print(report(arguments.log, arguments.home))  # noqa: T201
+    if not arguments.log.exists():
+        raise SystemExit(f"There is no log at {arguments.log}.")
+    shutil.rmtree(arguments.to, ignore_errors=True)
+    days = write_inbox(arguments.log, arguments.to / "inbox")
+    seconds, output = stature(arguments.to, "home", days[0], days[-1])
+    print(f"{days[0]} to {days[-1]} in one run: {seconds:.0f} s\n{output}")  # noqa: T201
+    print(report(arguments.log, str(arguments.to / "home")))  # noqa: T201
+    for number, cost, stages in cost_curve(arguments.to, days[0], days[-1]):
+        print(f"day {number} alone: {cost:.1f} s ({stages})")  # noqa: T201
 
 
 if __name__ == "__main__":
