@@ -50,6 +50,8 @@ def _dagster_yaml(folder: Path) -> str:
 # Written by stature at every start. To differ, set DAGSTER_HOME to a folder with a dagster.yaml of your own.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   pools:
     # One run at a time writes the home. Counted by run, so that a killed one leaves no slot behind.
