@@ -17,9 +17,9 @@ from spark_jobs.jobs.conform_files import Readable, Unreadable
 from spark_jobs.jobs.conform_finish import Finished, finish_in_memory, finish_in_spark, write_refused
 from spark_jobs.jobs.conform_lake import (
     commit_days,
-    days_before,
     history,
-    history_rows,
+    last_seen_at_hand,
+    manifests_before,
     past_follows,
     privacy_requests,
     unreadable_rows,
@@ -117,20 +117,21 @@ class Chunk:
 
     def _fated(self, dataset: Dataset, files: Iterable[Readable]) -> DataFrame:
         """The rows of a table, each with its fate."""
-        judged = self._judged(dataset, files)
-        before = days_before(self.days[0], LOOK_BACK_DAYS)
-        past = history(self.session, self.lake, dataset.name, dataset.key, before)
-        if past is not None:
-            if history_rows(self.lake, dataset.name, before) > self.limits.one_task:
-                judged = self._hold(judged)
-                past = sought(past, judged, dataset, few=self._few(dataset))
-            past = last_seen(past.coalesce(1) if self._one_task(dataset) else past, dataset)
-        fated = mark_duplicates(judged, dataset, past)
+        before = manifests_before(self.lake, dataset.name, self.days[0], LOOK_BACK_DAYS)
+        judged, seen = self._judged(dataset, files), None
+        if sum(manifest.rows for manifest in before) <= self.limits.one_task:
+            if before:
+                seen = last_seen_at_hand(self.session, self.lake, dataset.key, before)
+        elif (past := history(self.session, self.lake, dataset.key, before)) is not None:
+            judged = self._hold(judged, dataset)
+            past = sought(past, judged, dataset, few=self._few(dataset))
+            seen = last_seen(past.coalesce(1) if self._one_task(dataset) else past, dataset)
+        fated = mark_duplicates(judged, dataset, seen)
         if dataset.name != ACTIVITIES:
             return fated
-        fated = self._with_follows(self._hold(fated))
+        fated = self._with_follows(self._hold(fated, dataset))
         columns = [*(name for name in topics.CONTENT if name != "day"), "kind"]
-        stored = history(self.session, self.lake, ACTIVITIES, columns, before)
+        stored = history(self.session, self.lake, columns, before)
         if stored is not None:
             stored = stored.where(topics.IS_CONTENT)
         return topics.inherit(fated, stored, few=self._few(dataset))
@@ -156,7 +157,7 @@ class Chunk:
         events = fated.where(follows.IS_EVENT)
         marked = follows.mark_standing(events, of_chunk, one_task=self._one_task(activities))
         if any(map(follows.is_snapshot_day, self.days)):
-            marked = self._hold(marked)
+            marked = self._hold(marked, activities)
         self._follow_state(follows.accepted_events(marked), past)
         return fated.where(f"NOT coalesce({follows.IS_EVENT}, false)").unionByName(marked)
 
@@ -176,7 +177,8 @@ class Chunk:
         if self._few(dataset):
             return finish_in_memory(fated, self.lake, dataset)
         from_text = any(readable.rows is None for readable in files)
-        return finish_in_spark(self._hold(fated), self.session, self.lake, dataset, from_text=from_text)
+        held = self._hold(fated, dataset)
+        return finish_in_spark(held, self.session, self.lake, dataset, from_text=from_text)
 
     # --- all tables ---------------------------------------------------------------------------
 
@@ -228,7 +230,10 @@ class Chunk:
     def _few(self, dataset: Dataset) -> bool:
         return self._rows(dataset) <= self.limits.in_memory
 
-    def _hold(self, frame: DataFrame) -> DataFrame:
+    def _hold(self, frame: DataFrame, dataset: Dataset) -> DataFrame:
         """Keep a frame that is used more than once, until the chunk is done."""
+        if self._few(dataset):
+            # The frame forgets how it was made, which makes every plan built on it a short one.
+            return frame.localCheckpoint()
         self._held.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
         return frame

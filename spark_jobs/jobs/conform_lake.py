@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.contracts import contract
 from spark_jobs.jobs.conform_files import Unreadable
-from spark_jobs.lake import Lake
+from spark_jobs.lake import Lake, LakeError, Manifest
 from spark_jobs.schemas import lake_schema
 from spark_jobs.transforms.conform import follows
 from spark_jobs.transforms.conform.counting import TableCount
@@ -32,33 +32,47 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 
 
+def manifests_before(lake: Lake, table: str, first: date, days: int) -> list[Manifest]:
+    """The manifests of a table's days with rows, of the `days` days before `first`."""
+    before = [first - timedelta(days=back) for back in range(days, 0, -1)]
+    return [manifest for manifest in lake.manifests(table, before).values() if manifest.rows]
+
+
 def history(
-    session: SparkSession, lake: Lake, table: str, columns: Sequence[str], days: Iterable[date]
+    session: SparkSession, lake: Lake, columns: Sequence[str], manifests: Sequence[Manifest]
 ) -> DataFrame | None:
-    """`columns` and `day` of a table's rows on those days; None where there are none."""
-    manifests = lake.manifests(table, days).values()
+    """`columns` and `day` of a table's rows on the days of these manifests; None where there are no rows."""
     uris = [
-        lake.uri(f"{lake.day_path(table, manifest.day)}/{file.name}")
+        lake.uri(f"{lake.day_path(manifest.table, manifest.day)}/{file.name}")
         for manifest in manifests
         for file in manifest.files
         if file.rows
     ]
     if not uris:
         return None
+    table = manifests[0].table
     held = lake_schema(table)
     schema = ", ".join([*(f"{name} {held[name].dataType.simpleString()}" for name in columns), "day DATE"])
     reader = session.read.options(basePath=lake.uri(lake.table_path(table)), __globPaths__="false")
     return reader.schema(schema).parquet(*uris)
 
 
-def history_rows(lake: Lake, table: str, days: Iterable[date]) -> int:
-    """Rows of a table on those days, by its manifests."""
-    return sum(manifest.rows for manifest in lake.manifests(table, days).values())
+def last_seen_at_hand(
+    session: SparkSession, lake: Lake, key: Sequence[str], manifests: Sequence[Manifest]
+) -> DataFrame:
+    """`duplicates.last_seen` of a short history, read in this process: many small files are quick here."""
 
+    def read(manifest: Manifest) -> pa.Table:
+        rows = lake.read_arrow(manifest.table, manifest.day, key)
+        if rows is None:
+            raise LakeError(f"{manifest.table} on {manifest.day} is gone while it is read.")
+        day = pa.repeat(pa.scalar(manifest.day, pa.date32()), rows.num_rows)
+        return rows.append_column("last_day", day)
 
-def days_before(first: date, number: int) -> list[date]:
-    """The `number` days before `first`."""
-    return [first - timedelta(days=back) for back in range(number, 0, -1)]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        rows = pa.concat_tables(pool.map(read, manifests), promote_options="permissive")
+    last = rows.group_by(list(key)).aggregate([("last_day", "max")])
+    return session.createDataFrame(last.rename_columns([*key, "last_day"]))
 
 
 def past_follows(session: SparkSession, lake: Lake, first: date) -> DataFrame | None:
@@ -66,10 +80,10 @@ def past_follows(session: SparkSession, lake: Lake, first: date) -> DataFrame | 
     whole = [day for day in lake.days("follow_state") if day < first and follows.is_snapshot_day(day)]
     state = None
     if whole:
-        state = history(session, lake, "follow_state", follows.STATE, whole[-1:])
+        state = history(session, lake, follows.STATE, [*lake.manifests("follow_state", whole[-1:]).values()])
     since = [day for day in lake.days("activities") if day < first and (not whole or day > whole[-1])]
     columns = [name for name in follows.EVENT if name != "day"]
-    events = history(session, lake, "activities", columns, since)
+    events = history(session, lake, columns, [*lake.manifests("activities", since).values()])
     if events is not None:
         events = events.where(follows.IS_FOLLOW).select(*follows.EVENT)
     if state is None:
