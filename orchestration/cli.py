@@ -181,7 +181,7 @@ def dev(
 
 def main() -> None:
     """The console script: the user's mistakes as one line, ours as they are."""
-    from orchestration.commands.run import NotPublishedError
+    from orchestration.commands.run import NotPublishedError, StoppedError
     from orchestration.ledger import LedgerError
 
     for name, value in QUIET.items():
@@ -206,6 +206,6 @@ def main() -> None:
     except mistakes as error:
         errors.print(f"[red]Error:[/] {escape(str(error))}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        errors.print("Stopped. What was published stays; the same command goes on from there.")
+    except StoppedError as stopped:
+        errors.print(str(stopped))
         sys.exit(130)

@@ -46,6 +46,10 @@ class NotPublishedError(Exception):
     """A run that ended without publishing all of its days; the message is the reason."""
 
 
+class StoppedError(Exception):
+    """A run that was stopped by hand."""
+
+
 def run_days(settings: Settings, start: date | None, end: date | None) -> None:
     """Run the pipeline; raises NotPublishedError unless every day asked for is published at the end."""
     console = own_console()
@@ -117,7 +121,12 @@ def _execute(console: Console, settings: Settings, plan: Plan) -> Outcome:
         warnings.filterwarnings("ignore", module="dagster")
         from orchestration.defs.execution import execute
 
-        outcome = execute(settings, plan, progress)
+        try:
+            outcome = execute(settings, plan, progress)
+        except KeyboardInterrupt:
+            raise StoppedError(
+                "Stopped. What was published stays; the same command goes on from there."
+            ) from None
     seconds = time.perf_counter() - started
     if not outcome.success:
         reasons = "\n".join(dict.fromkeys(outcome.reasons))
@@ -139,6 +148,7 @@ class Progress:
     console: Console
 
     def __post_init__(self) -> None:
+        self._unheard = False
         self._now = Spinner("dots", Text("Starting"))
         self._live = Live(self._now, console=self.console, transient=True, refresh_per_second=8)
 
@@ -151,6 +161,14 @@ class Progress:
         self._live.stop()
 
     def __call__(self, event: StepEvent) -> None:
+        if self._unheard:
+            return
+        try:
+            self._show(event)
+        except (BrokenPipeError, SystemExit):  # rich turns the first into the second
+            self._unheard = True  # whoever read our lines has gone; the run goes on
+
+    def _show(self, event: StepEvent) -> None:
         label = event.stage.ljust(_LABEL_WIDTH)
         if event.kind == "started":
             self._now.update(text=Text(f"{label} …"))

@@ -10,6 +10,7 @@ from typing import Literal
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, EventLogEntry, RunsFilter
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster_shared.error import SerializableErrorInfo
 
@@ -88,11 +89,13 @@ def execute(settings: Settings, plan: Plan, on_event: Callable[[StepEvent], None
                 # Dagster's own lines go into its storage; the terminal has ours.
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, DagsterExecutionInterruptedError):
             run = instance.get_run_by_id(run_id)
             if run is not None and not run.is_finished:
                 instance.report_run_canceled(run, "Stopped by hand.")
-            raise
+            raise KeyboardInterrupt from None
+        if listener.interrupted:
+            raise KeyboardInterrupt
         outcome.success = result.success
         if not outcome.success and not outcome.reasons:
             outcome.reasons.append(
@@ -136,6 +139,7 @@ class _Listener:
         self._outcome = outcome
         self._said: dict[str, str] = {}
         self._failed_checks: dict[str, str] = {}
+        self.interrupted = False
 
     def __call__(self, entry: EventLogEntry) -> None:
         step = entry.step_key or (entry.dagster_event.step_key if entry.dagster_event else None)
@@ -159,14 +163,28 @@ class _Listener:
             if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
                 self._failed_checks[step] = check.description or check.check_name
         elif event.event_type is DagsterEventType.STEP_UP_FOR_RETRY:
-            self._tell("retried", step, _cause(event.step_retry_data.error))
+            error = event.step_retry_data.error
+            if _is_interrupt(error):
+                # To Dagster this may be a machine that was taken away, and it tries again. Here it is Ctrl-C.
+                self.interrupted = True
+                raise DagsterExecutionInterruptedError
+            self._tell("retried", step, _cause(error))
         elif event.event_type is DagsterEventType.STEP_FAILURE:
+            self.interrupted |= _is_interrupt(event.step_failure_data.error)
             reason = self._failed_checks.get(step) or _failure(event)
             self._outcome.reasons.append(reason)
             self._tell("failed", step, reason)
 
     def _tell(self, kind: Kind, step: str, text: str = "", seconds: float = 0.0) -> None:
         self._on_event(StepEvent(kind, stage_name(step), text, seconds))
+
+
+def _is_interrupt(error: SerializableErrorInfo | None) -> bool:
+    while error is not None:
+        if error.cls_name in (DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):
+            return True
+        error = error.cause
+    return False
 
 
 def _failure(event: DagsterEvent) -> str:

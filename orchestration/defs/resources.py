@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any
 
 import dagster as dg
 import psutil
-from dagster._core.errors import DagsterPipesExecutionError
 from dagster._core.pipes.context import PipesMessageHandler
 from dagster_pipes import PipesParams
+from pydantic import PrivateAttr
 
 from orchestration.home import home_lock, lock_path
 from orchestration.runs import RunError
@@ -72,7 +74,16 @@ def process_tag() -> str:
 
 
 class SparkJobs(dg.ConfigurableResource[Any]):
-    """Starts `python -m spark_jobs.jobs.<name>` and waits for it."""
+    """Runs Spark jobs one after the other in one process, so that a run starts Spark once."""
+
+    _worker: subprocess.Popen[str] | None = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[SparkJobs]:
+        try:
+            yield self
+        finally:
+            self._end()
 
     def run(
         self, context: dg.AssetExecutionContext, home: Home, name: str, days: Sequence[date], **options: Any
@@ -87,28 +98,56 @@ class SparkJobs(dg.ConfigurableResource[Any]):
             "driver_memory": configured.spark_driver_memory,
             "model": configured.model,
             "identity_confidence": configured.identity_confidence,
-            "lock": str(lock_path(configured)),
-            "parent": os.getpid(),
             **options,
         }
         reader = _Messages()
-        client = dg.PipesSubprocessClient(message_reader=reader, cwd=str(PROJECT_ROOT))
         started = time.perf_counter()
-        try:
-            client.run(
-                context=context, command=[sys.executable, "-m", f"spark_jobs.jobs.{name}"], extras=extras
-            ).get_results(implicit_materializations=False)
-        except DagsterPipesExecutionError as error:
+        with dg.open_pipes_session(
+            context, dg.PipesTempFileContextInjector(), reader, extras=extras
+        ) as pipes:
+            request = {
+                "job": name,
+                "lock": str(lock_path(configured)),
+                "parent": os.getpid(),
+                "pipes": pipes.get_bootstrap_env_vars(),
+            }
+            code = self._ask(request)
+        if code != 0:
+            self._end()
             reasons = [message["error"] for message in reader.custom if "error" in message]
-            reason = reasons[-1] if reasons else f"{name} ended without a word: {error}"
-            # Code 2: the user's to mend. Anything else may pass.
-            ours = str(error).endswith(f"code {USER_ERROR}")
-            raise dg.Failure(f"{reason}", allow_retries=not ours) from error
-        seconds = time.perf_counter() - started
+            reason = reasons[-1] if reasons else f"{name} ended without a word (code {code})."
+            # A user's error is the user's to mend. Anything else may pass.
+            raise dg.Failure(reason, allow_retries=code != USER_ERROR)
         report: dict[str, Any] = {}
         for message in reader.custom:
             report.update(message.get("report", {}))
-        return SparkRun(report, seconds)
+        return SparkRun(report, time.perf_counter() - started)
+
+    def _ask(self, request: Mapping[str, Any]) -> int | None:
+        """The exit code of the job asked for; where the process died instead, its own."""
+        if self._worker is None:
+            self._worker = subprocess.Popen(
+                [sys.executable, "-m", "spark_jobs.jobs.worker"],
+                cwd=PROJECT_ROOT,
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+        worker = self._worker
+        if worker.stdin is None or worker.stdout is None:
+            raise RuntimeError("a worker is asked through its pipes")
+        with suppress(BrokenPipeError):
+            worker.stdin.write(json.dumps(request) + "\n")
+            worker.stdin.flush()
+        answer = worker.stdout.readline()
+        return int(answer) if answer else worker.wait()
+
+    def _end(self) -> None:
+        """Let the process end: its input ends, and it stops Spark."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            with suppress(BrokenPipeError):
+                worker.communicate()
 
 
 class SparkRun:

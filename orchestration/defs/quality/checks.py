@@ -6,6 +6,7 @@ only warns, so that these are published; the run then fails at its end and says 
 
 import time
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -88,7 +89,12 @@ def _verdict(
     context: dg.AssetCheckExecutionContext, home: Home, days: list[date], stage: Stage, seconds: float
 ) -> dg.AssetCheckResult:
     failure = first_failure(home.lake, days, [stage])
-    metadata = {"days": len(days), "seconds": round(seconds, 2)}
+    docs = f"{home.settings.home}/quality/data_docs/index.html"
+    metadata: dict[str, Any] = {
+        "days": len(days),
+        "seconds": round(seconds, 2),
+        "data docs": dg.MetadataValue.path(docs),
+    }
     if failure is None:
         context.log.info(f"{len(days)} days passed" if days else "nothing to do")
         return dg.AssetCheckResult(passed=True, metadata=metadata)
