@@ -83,7 +83,7 @@ class SparkJobs(dg.ConfigurableResource[Any]):
         try:
             yield self
         finally:
-            self._end()
+            self.end()
 
     def run(
         self, context: dg.AssetExecutionContext, home: Home, name: str, days: Sequence[date], **options: Any
@@ -113,7 +113,7 @@ class SparkJobs(dg.ConfigurableResource[Any]):
             }
             code = self._ask(request)
         if code != 0:
-            self._end()
+            self.end()
             reasons = [message["error"] for message in reader.custom if "error" in message]
             reason = reasons[-1] if reasons else f"{name} ended without a word (code {code})."
             # A user's error is the user's to mend. Anything else may pass.
@@ -142,8 +142,8 @@ class SparkJobs(dg.ConfigurableResource[Any]):
         answer = worker.stdout.readline()
         return int(answer) if answer else worker.wait()
 
-    def _end(self) -> None:
-        """Let the process end: its input ends, and it stops Spark."""
+    def end(self) -> None:
+        """Let the process end, if there is one: its input ends, and it stops Spark."""
         worker, self._worker = self._worker, None
         if worker is not None:
             with suppress(BrokenPipeError):

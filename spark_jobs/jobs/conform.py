@@ -20,10 +20,10 @@ from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from spark_jobs.jobs.conform_chunk import Chunk
+from spark_jobs.jobs.conform_chunk import Chunk, Limits
 from spark_jobs.jobs.conform_files import RawFile, Readable, Unreadable, inspect_all, raw_files
 from spark_jobs.jobs.conform_reading import conform_session
-from spark_jobs.jobs.process import job_process
+from spark_jobs.jobs.process import Job, run_by_hand
 from spark_jobs.lake import Lake
 from spark_jobs.transforms.conform.counting import ConformReport, TableCount
 
@@ -46,11 +46,12 @@ def conform(
     progress: Callable[[str], None] = print,
     *,
     restate: bool = False,
+    limits: Limits | None = None,
 ) -> ConformReport:
     """Write the lake's tables of those days that are not published yet, from all files delivered on them.
 
     Days without raw files get empty tables. `restate`: published days are written again as well, for a new
-    revision. Raises UnbalancedError where rows were lost or made up, and LakeError for a lake that
+    revision. `limits`: where one way of working ends and another begins. Raises UnbalancedError where rows were lost or made up, and LakeError for a lake that
     contradicts itself; the next run writes the days again.
     """
     began = time.monotonic()
@@ -62,7 +63,8 @@ def conform(
     for chunk in chunks(to_do, files):
         of_chunk = [file for file in files if chunk[0] <= file.day <= chunk[-1]]
         progress(f"Conforming {_span(chunk)}: {len(of_chunk)} files, {_megabytes(of_chunk)}")
-        counts += _conform_chunk(session, lake, chunk, of_chunk, run_id, progress)
+        whole = Chunk(session, lake, chunk, run_id, progress, limits or Limits())
+        counts += _conform_chunk(whole, of_chunk)
     skipped = tuple(day for day in wanted if day not in set(to_do))
     return ConformReport(run_id, tuple(to_do), skipped, tuple(counts), time.monotonic() - began)
 
@@ -84,29 +86,22 @@ def chunks(days: Sequence[date], files: Iterable[RawFile]) -> list[list[date]]:
     return found
 
 
-def _conform_chunk(
-    session: SparkSession,
-    lake: Lake,
-    days: Sequence[date],
-    files: Sequence[RawFile],
-    run_id: str,
-    progress: Callable[[str], None],
-) -> list[TableCount]:
+def _conform_chunk(chunk: Chunk, files: Sequence[RawFile]) -> list[TableCount]:
     """Conform a chunk. A file over which Spark stumbles is set aside, and the chunk begins again without it.
 
     A damaged page inside a whole Parquet file shows only when it is read.
     """
-    looked_at = inspect_all(lake, files)
+    looked_at = inspect_all(chunk.lake, files)
     readable = [found for found in looked_at if isinstance(found, Readable)]
     unreadable = [found for found in looked_at if isinstance(found, Unreadable)]
     while True:
         try:
-            return Chunk(session, lake, days, readable, unreadable, run_id, progress).run()
+            return chunk.run(readable, unreadable)
         except (PySparkException, Py4JJavaError) as error:
             broken = _stumbled_over(str(error), readable)
             if broken is None:
                 raise
-            progress(f"{broken.file.name} of {broken.file.day} cannot be read; beginning again without it")
+            chunk.say(f"{broken.file.name} of {broken.file.day} cannot be read; beginning again without it")
             readable = [found for found in readable if found.file != broken.file]
             unreadable.append(broken)
 
@@ -133,17 +128,16 @@ def _megabytes(files: Iterable[RawFile]) -> str:
     return f"{sum(file.bytes for file in files) / 1e6:.1f} MB"
 
 
-def main() -> None:
+def run(job: Job) -> None:
     """The job: options `home`, `days`, `run_id`, `master`, and `restate` to write published days again."""
-    with job_process("conform") as job:
-        lake, restate = Lake(job.home), bool(job.options.get("restate", False))
-        if restate or days_to_conform(lake, job.days):
-            report = conform(job.spark(), lake, job.days, job.run_id, job.say, restate=restate)
-        else:
-            job.say("Every one of these days is published already; nothing to do.")
-            report = ConformReport(job.run_id, (), tuple(job.days), (), 0.0)
-        job.report(report.as_json())
+    lake, restate = Lake(job.home), bool(job.options.get("restate", False))
+    if restate or days_to_conform(lake, job.days):
+        report = conform(job.spark(), lake, job.days, job.run_id, job.say, restate=restate)
+    else:
+        job.say("Every one of these days is published already; nothing to do.")
+        report = ConformReport(job.run_id, (), tuple(job.days), (), 0.0)
+    job.report(report.as_json())
 
 
 if __name__ == "__main__":
-    main()
+    run_by_hand("conform", run)

@@ -1,7 +1,8 @@
 """A job's process: its options, its Spark, its reports, and its end.
 
-A job runs as `python -m spark_jobs.jobs.<name>`. Started by Dagster it speaks Dagster Pipes; started
-by hand it takes the same options as `--options '{"home": …}'` and prints what it would report.
+A job runs as `python -m spark_jobs.jobs.<name> --options '{"home": …}'` by hand, and prints what it would
+report; or, one after the other and on one Spark session, in the process of `worker`, which speaks Dagster
+Pipes.
 
 It never outlives the process that started it: an orphan would go on writing files into a lake that
 the next run takes for its own.
@@ -18,14 +19,14 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from dagster_pipes import PipesContext, PipesEnvVarParamsLoader, open_dagster_pipes
+from dagster_pipes import PipesContext
 
 from spark_jobs.lake import LakeError
 
@@ -41,6 +42,31 @@ class JobError(Exception):
     """Something that the user can put right; its message is one line that says what and where."""
 
 
+class Sessions:
+    """The one Spark session of a process, shared by the jobs that it runs."""
+
+    def __init__(self) -> None:
+        self._session: SparkSession | None = None
+
+    def get(self, job: Job) -> SparkSession:
+        """The session, begun with the options of the first job that asks for it."""
+        if self._session is None:
+            # Only here: a job that has nothing to do, and dbt's process, load no Spark.
+            from spark_jobs.session import spark_session
+
+            if memory := job.options.get("driver_memory"):
+                os.environ["STATURE_SPARK_DRIVER_MEMORY"] = str(memory)
+            job.say("Starting Spark")
+            self._session = spark_session("stature", str(job.options.get("master", "local[*]")))
+        return self._session
+
+    def stop(self) -> None:
+        # A session that has lost its Java cannot be stopped, and that is not the failure to show.
+        with suppress(Exception):
+            if self._session is not None:
+                self._session.stop()
+
+
 @dataclass
 class Job:
     """What a job's code sees of its process."""
@@ -48,7 +74,7 @@ class Job:
     name: str
     options: Mapping[str, Any]
     pipes: PipesContext | None = None
-    _session: SparkSession | None = field(default=None, repr=False)
+    sessions: Sessions = field(default_factory=Sessions, repr=False)
 
     @property
     def days(self) -> list[date]:
@@ -66,15 +92,7 @@ class Job:
 
     def spark(self) -> SparkSession:
         """The session, started at the first call: a job with nothing to do pays no start."""
-        if self._session is None:
-            # Only here: a job that has nothing to do, and dbt's process, load no Spark.
-            from spark_jobs.session import spark_session
-
-            if memory := self.options.get("driver_memory"):
-                os.environ["STATURE_SPARK_DRIVER_MEMORY"] = str(memory)
-            self.say("Starting Spark")
-            self._session = spark_session(f"stature-{self.name}", str(self.options.get("master", "local[*]")))
-        return self._session
+        return self.sessions.get(self)
 
     def report(self, content: Mapping[str, Any]) -> None:
         """Hand a JSON-able report to whoever started the job."""
@@ -92,10 +110,6 @@ class Job:
         self._send("error", message)
         print(f"{self.name}: {message}", file=sys.stderr, flush=True)  # noqa: T201
 
-    def stop(self) -> None:
-        if self._session is not None:
-            self._session.stop()
-
     def _send(self, kind: str, content: object) -> None:
         if self.pipes:
             self.pipes.report_custom_message({kind: content})
@@ -103,41 +117,34 @@ class Job:
             print(json.dumps(content, default=str), flush=True)  # noqa: T201
 
 
-@contextmanager
-def job_process(name: str) -> Iterator[Job]:
-    """The frame of a job's entry point.
-
-    JobError and LakeError end the process with code 2 and one line; anything else with code 1 and a
-    traceback. Either way the reason also reaches Dagster.
-    """
-    start = PipesEnvVarParamsLoader()
-    code = 0
-    if start.is_dagster_pipes_process():
-        with open_dagster_pipes(params_loader=start) as pipes:
-            code = yield from _framed(Job(name, pipes.extras, pipes))
-    else:
-        code = yield from _framed(Job(name, _options_from_command_line()))
-    if code:
-        sys.exit(code)
-
-
-def _framed(job: Job) -> Generator[Job, None, int]:
+def run_by_hand(name: str, body: Callable[[Job], None]) -> None:
+    """A job module's entry point: run it once with the command line's options, and end the process."""
+    job = Job(name, _options_from_command_line())
     die_with_parent(job.options.get("lock"), job.options.get("parent"))
     try:
-        yield job
+        code = perform(job, body)
+    finally:
+        job.sessions.stop()
+    sys.exit(code)
+
+
+def perform(job: Job, body: Callable[[Job], None]) -> int:
+    """Run a job's body; its exit code, 0 where it succeeded.
+
+    JobError and LakeError are the user's to mend: code 2 and one line; anything else is code 1 and a
+    traceback. Either way the reason also reaches Dagster.
+    """
+    try:
+        body(job)
     except (JobError, LakeError) as error:
         job.fail(str(error))
         return USER_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001  the process ends here
+    except Exception as error:  # noqa: BLE001  whoever runs the job decides what follows
         traceback.print_exc()
         job.fail(f"{type(error).__name__}: {_first_line(error)}")
         return CRASH
-    finally:
-        # A session that has lost its Java cannot be stopped, and that is not the failure to show.
-        with suppress(Exception):
-            job.stop()
     return 0
 
 

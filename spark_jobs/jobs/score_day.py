@@ -15,7 +15,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_jobs.jobs.process import JobError, job_process
+from spark_jobs.jobs.process import Job, JobError, run_by_hand
 from spark_jobs.lake import Lake
 from spark_jobs.scoring_model import ModelError, ScoringModel, load_model
 from spark_jobs.tables import WrittenFile, read_days, write_blocks, written_files
@@ -181,24 +181,16 @@ def _people(lake: Lake, days: Sequence[date], yesterday: Sequence[date]) -> int:
     return standing + sum(_rows(lake, "accounts", day) for day in days)
 
 
-def main() -> None:
-    with job_process("score_day") as job:
-        try:
-            model = load_model(str(job.options.get("model", "v1")))
-        except ModelError as error:
-            raise JobError(str(error)) from error
-        lake = Lake(job.home)
-        report = score(
-            job.spark(),
-            lake,
-            job.days,
-            model,
-            job.run_id,
-            float(job.options.get("identity_confidence", 0.7)),
-            job.say,
-        )
-        job.report(report.as_json())
+def run(job: Job) -> None:
+    """The job: options `home`, `days`, `run_id`, `master`, `model` and `identity_confidence`."""
+    try:
+        model = load_model(str(job.options.get("model", "v1")))
+    except ModelError as error:
+        raise JobError(str(error)) from error
+    least_confidence = float(job.options.get("identity_confidence", 0.7))
+    report = score(job.spark(), Lake(job.home), job.days, model, job.run_id, least_confidence, job.say)
+    job.report(report.as_json())
 
 
 if __name__ == "__main__":
-    main()
+    run_by_hand("score_day", run)

@@ -56,6 +56,7 @@ def score(
     seconds = 0.0
     if todo:
         seconds = spark_jobs.run(context, home, "score_day", todo).seconds
+    spark_jobs.end()  # no stage after this one has work for Spark, and its memory is wanted elsewhere
     yield from noted(context, home.lake, [spec.key for spec in specs], days, seconds)
     manifests = home.lake.pending.manifests("daily_score", todo)
     people = [manifest.rows for manifest in manifests.values()]
