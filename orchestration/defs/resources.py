@@ -139,7 +139,11 @@ class SparkJobs(dg.ConfigurableResource[Any]):
         with suppress(BrokenPipeError):
             worker.stdin.write(json.dumps(request) + "\n")
             worker.stdin.flush()
-        answer = worker.stdout.readline()
+        try:
+            answer = worker.stdout.readline()
+        except BaseException:  # Ctrl-C: nobody waits for the job any more, so it ends with its Spark
+            worker.terminate()
+            raise
         return int(answer) if answer else worker.wait()
 
     def end(self) -> None:
