@@ -3,11 +3,13 @@
 import csv
 import os
 import re
+import signal
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus
 
@@ -24,6 +26,7 @@ class Home:
         self.path = folder / "home"
         self.inbox = folder / "inbox"
         self.lake = Lake(str(self.path))
+        self.command = [str(Path(sys.executable).with_name("stature"))]
         self.environment = {
             **{
                 name: value
@@ -70,10 +73,31 @@ class Home:
                 rows.writerow(["town", f"{day}-bad-{number}", "poke", "a1", "a2", "", at.isoformat()])
 
     def stature(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).with_name("stature")), *arguments]
         return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=False, cwd=self.path.parent
+            [*self.command, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.path.parent,
         )
+
+    def stop_in_conform(self) -> None:
+        """Press Ctrl-C while a job of the first day is running."""
+        command = [*self.command, "run", "--from", str(FIRST), "--to", str(FIRST)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, env=self.environment, cwd=self.path.parent, **pipes) as run:
+            assert run.stdout is not None
+            while "land inbox" not in run.stdout.readline():
+                assert run.poll() is None
+            jobs = []
+            while not any("spark_jobs" in " ".join(job.cmdline()) for job in jobs):
+                jobs = psutil.Process(run.pid).children(recursive=True)
+            run.send_signal(signal.SIGINT)
+            _, said = run.communicate(timeout=60)
+        assert run.returncode == 130
+        assert said == "Stopped. What was published stays; the same command goes on from there.\n"
+        assert psutil.wait_procs(jobs, timeout=10)[1] == []
 
     def run(self, start: date, end: date) -> subprocess.CompletedProcess[str]:
         return self.stature("run", "--from", str(start), "--to", str(end))
@@ -165,9 +189,10 @@ def test_a_restatement_is_a_new_revision_of_the_day_and_all_after_it(
     assert "revision 2: a trial" in home.stature("show", "@h1@town").stdout
 
 
-def test_a_bad_first_day_publishes_nothing(tmp_path: Path) -> None:
+def test_a_stopped_run_ends_with_its_jobs_and_a_bad_first_day_publishes_nothing(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.deliver(FIRST, bad=2 * POSTS)
+    home.stop_in_conform()
     done = home.run(FIRST, FIRST)
     assert done.returncode == 1
     assert "2026-01-01 did not pass: " in done.stderr
