@@ -51,8 +51,10 @@ def conform(
     """Write the lake's tables of those days that are not published yet, from all files delivered on them.
 
     Days without raw files get empty tables. `restate`: published days are written again as well, for a new
-    revision. `limits`: where one way of working ends and another begins. Raises UnbalancedError where rows were lost or made up, and LakeError for a lake that
-    contradicts itself; the next run writes the days again.
+    revision. `limits`: where one way of working ends and another begins.
+
+    Raises UnbalancedError where rows were lost or made up, and LakeError for a lake that contradicts itself;
+    the next run writes the days again.
     """
     began = time.monotonic()
     wanted = sorted(set(days))

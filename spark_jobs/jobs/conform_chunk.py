@@ -65,22 +65,25 @@ def written_tables() -> list[str]:
 
 @dataclass
 class Chunk:
-    """Days that go through together, and the files delivered on them."""
+    """Days that go through together."""
 
     session: SparkSession
     lake: Lake
     days: Sequence[date]
-    files: Sequence[Readable]
-    unreadable: Sequence[Unreadable]
     run_id: str
     say: Callable[[str], None]
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits
+    files: Sequence[Readable] = ()
     erased: DataFrame | None = None
     finished: dict[str, Finished] = field(default_factory=dict)
     _held: list[DataFrame] = field(default_factory=list)
 
-    def run(self) -> list[TableCount]:
-        """Write every table of these days; their counts."""
+    def run(self, files: Sequence[Readable], unreadable: Sequence[Unreadable]) -> list[TableCount]:
+        """Write every table of these days out of the files delivered on them; their counts.
+
+        It may be run again, with other files: what it wrote is replaced.
+        """
+        self.files, self.erased, self.finished = files, None, {}
         for table in written_tables():
             self.lake.discard_uncommitted(table, self.days)
         try:
@@ -90,11 +93,11 @@ class Chunk:
                 # The largest first, so that the others run beside it.
                 rest = sorted((d for d in input_tables() if d.name != PRIVACY), key=self._rows, reverse=True)
                 list(pool.map(self._table, rest))
-            self._quarantine()
+            self._quarantine(unreadable)
         finally:
-            for frame in self._held:
-                frame.unpersist()
-        counts = self._counts()
+            while self._held:
+                self._held.pop().unpersist()
+        counts = self._counts(unreadable)
         write_counts(self.lake, self.days, counts, self.run_id)
         return counts
 
@@ -188,32 +191,32 @@ class Chunk:
             rows = [(p.subject, p.first_day, p.end_day) for p in periods]
             self.erased = self.session.createDataFrame(rows, ERASED_SCHEMA)
 
-    def _quarantine(self) -> None:
+    def _quarantine(self, unreadable: Sequence[Unreadable]) -> None:
         every = list(self.finished.values())
-        write_refused(every, unreadable_rows(self.unreadable), self.lake, contract(QUARANTINE))
-        expected = len(self.unreadable) + sum(done.rows(QUARANTINED) for done in every)
+        write_refused(every, unreadable_rows(unreadable), self.lake, contract(QUARANTINE))
+        expected = len(unreadable) + sum(done.rows(QUARANTINED) for done in every)
         written = sum(commit_days(self.lake, QUARANTINE, self.days, self.run_id).values())
         if written != expected:
             raise UnbalancedError(f"quarantine: {expected} rows refused, {written} written")
 
-    def _counts(self) -> list[TableCount]:
+    def _counts(self, unreadable: Sequence[Unreadable]) -> list[TableCount]:
         received: dict[str, Counter[Place]] = defaultdict(Counter)
-        unreadable: dict[str, Counter[Place]] = defaultdict(Counter)
+        files: dict[str, Counter[Place]] = defaultdict(Counter)
         unknown: dict[str, dict[Place, set[str]]] = defaultdict(lambda: defaultdict(set))
         for readable in self.files:
             place = (readable.file.day, readable.file.source)
             received[readable.file.table][place] += readable.rows or 0
             unknown[readable.file.table][place].update(readable.unknown)
-        for broken in self.unreadable:
-            unreadable[broken.file.table][broken.file.day, broken.file.source] += 1
+        for broken in unreadable:
+            files[broken.file.table][broken.file.day, broken.file.source] += 1
         for table, done in self.finished.items():
             received[table].update(done.lines)
             for place, names in done.unknown.items():
                 unknown[table][place] |= names
         counts = []
-        for table in sorted({*received, *unreadable}):
+        for table in sorted({*received, *files}):
             tallies = self.finished[table].tallies if table in self.finished else []
-            counts += count(table, tallies, received[table], unreadable[table], unknown[table])
+            counts += count(table, tallies, received[table], files[table], unknown[table])
         return counts
 
     def _files(self, dataset: Dataset) -> list[Readable]:

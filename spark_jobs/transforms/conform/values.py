@@ -24,6 +24,8 @@ _ISO_TIME = (
     r"r'^\s*(?!0000)\d{4}-\d{2}-\d{2}"
     r"([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?([Zz]|UTC|[+-]\d{2}(:?\d{2})?))?)?\s*$'"
 )
+# Two forms of ISO 8601 that Spark does not know: without seconds before an offset, and +02 for +02:00.
+_NO_SECONDS = r"r'^(.{11}\d{2}:\d{2})( ?[ZU+-].*)$'"
 _SHORT_OFFSET = r"r'(:\d{2}(?:\.\d+)?) ?([+-]\d{2})$'"
 _NUMBER = r"r'^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$'"
 _NO_NUMBER = "('NAN', 'INF', '+INF', '-INF', 'INFINITY', '+INFINITY', '-INFINITY')"
@@ -64,7 +66,7 @@ def reading(field: Field, cell: str, kind: str, line: str | None = None) -> Read
             return Reading(value, unread if kind == "list" else "false")
         case "bigint" | "int":
             number = _double(cell, kind)
-            too_large = f"{unread} AND (isnan({number}) OR ({number}) = floor({number}))"
+            too_large = f"{unread} AND (isnan({number}) OR ({number}) = rint({number}))"
             return Reading(
                 _integer(cell, kind, number, field.type),
                 f"{unread} AND NOT coalesce({too_large}, false)",
@@ -131,8 +133,8 @@ def _integer(cell: str, kind: str, number: str, target: str) -> str:
 
 def _whole(number: str) -> str:
     """A double as a whole number, null where it is none."""
-    is_whole = f"({number}) = floor({number}) AND abs({number}) < {_SURE}"
-    return f"CASE WHEN {is_whole} THEN CAST({number} AS BIGINT) END"
+    is_whole = f"({number}) = rint({number}) AND abs({number}) < {_SURE}"
+    return f"CASE WHEN {is_whole} THEN try_cast({number} AS BIGINT) END"
 
 
 def _boolean(cell: str, kind: str) -> str:
@@ -145,7 +147,8 @@ def _boolean(cell: str, kind: str) -> str:
 
 def _timestamp(cell: str, kind: str) -> str:
     if kind in _TEXT_KINDS:
-        full = f"regexp_replace(upper(trim({cell})), {_SHORT_OFFSET}, '$1$2:00')"
+        seconds = f"regexp_replace(upper(trim({cell})), {_NO_SECONDS}, '$1:00$2')"
+        full = f"regexp_replace({seconds}, {_SHORT_OFFSET}, '$1$2:00')"
         return f"CASE WHEN {cell} RLIKE {_ISO_TIME} THEN try_cast({full} AS TIMESTAMP) END"
     if kind in ("timestamp", "date"):
         return f"CAST({cell} AS TIMESTAMP)"
