@@ -16,7 +16,7 @@ export GX_ANALYTICS_ENABLED = false
 export RUNTIME__DLTHUB_TELEMETRY = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test trial lint format lock clean
+.PHONY: help install demo dev test trial bench lint format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | \
@@ -40,6 +40,9 @@ test: install  ## run every test
 
 trial: install  ## run all 193 days of the CollegeMsg log (LOG=…/CollegeMsg.txt) and report
 	@$(BIN)/python -m tests.trials.collegemsg --log $(LOG) --to .stature/trial
+
+bench: install  ## measure the stages beside peers, in one run (some minutes)
+	@$(BIN)/python -m tests.trials.bench --to .stature/bench
 
 lint: install  ## check style, types, SQL and contracts, as the pre-commit hooks do
 	@$(BIN)/pre-commit run --all-files
