@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 
+import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.contracts import Dataset, contract, contracts
 from spark_jobs.jobs.conform_files import Readable, Unreadable
-from spark_jobs.jobs.conform_finish import Finished, finish_in_memory, finish_in_spark, write_refused
+from spark_jobs.jobs.conform_finish import Finished, collect, finish_in_memory, finish_in_spark, write_refused
 from spark_jobs.jobs.conform_lake import (
     commit_days,
     history,
     last_seen_at_hand,
     manifests_before,
     past_follows,
+    past_follows_at_hand,
     privacy_requests,
     unreadable_rows,
     write_counts,
@@ -28,7 +30,7 @@ from spark_jobs.jobs.conform_lake import (
 )
 from spark_jobs.jobs.conform_reading import groups, read_cells
 from spark_jobs.lake import Lake
-from spark_jobs.transforms.conform import follows, topics
+from spark_jobs.transforms.conform import follows, local, topics
 from spark_jobs.transforms.conform.counting import Place, TableCount, UnbalancedError, count
 from spark_jobs.transforms.conform.duplicates import LOOK_BACK_DAYS, last_seen, mark_duplicates, sought
 from spark_jobs.transforms.conform.judging import ACCEPTED, QUARANTINED, judge
@@ -37,7 +39,6 @@ from spark_jobs.transforms.conform.suppression import (
     erased_periods,
     subjects,
     suppress,
-    without_erased,
 )
 
 ACTIVITIES, PRIVACY, FOLLOW_STATE, QUARANTINE = "activities", "privacy_requests", "follow_state", "quarantine"
@@ -75,6 +76,7 @@ class Chunk:
     limits: Limits
     files: Sequence[Readable] = ()
     erased: DataFrame | None = None
+    erased_from: dict[str, list[date]] = field(default_factory=dict)
     finished: dict[str, Finished] = field(default_factory=dict)
     _held: list[DataFrame] = field(default_factory=list)
 
@@ -83,7 +85,7 @@ class Chunk:
 
         It may be run again, with other files: what it wrote is replaced.
         """
-        self.files, self.erased, self.finished = files, None, {}
+        self.files, self.erased, self.erased_from, self.finished = files, None, {}, {}
         for table in written_tables():
             self.lake.discard_uncommitted(table, self.days)
         try:
@@ -105,23 +107,47 @@ class Chunk:
 
     def _table(self, dataset: Dataset) -> None:
         """Take a table's files through, if there are any, and commit its days."""
-        files = self._files(dataset)
         done = Finished()
-        if files:
-            done = self._finish(dataset, self._fated(dataset, files), files)
+        if self._files(dataset):
+            done = self._in_memory(dataset) if self._few(dataset) else self._in_spark(dataset)
             received = sum(found.rows for found in done.tallies)
             self.say(f"{dataset.name}: {done.rows(ACCEPTED):,} of {received:,} rows accepted")
         elif dataset.name == ACTIVITIES:
-            self._follow_state(None, past_follows(self.session, self.lake, self.days[0]))
+            self._follow_state(None)
         self.finished[dataset.name] = done
         written = sum(commit_days(self.lake, dataset.name, self.days, self.run_id).values())
         if written != done.rows(ACCEPTED):
             raise UnbalancedError(f"{dataset.name}: {done.rows(ACCEPTED)} rows accepted, {written} written")
 
-    def _fated(self, dataset: Dataset, files: Iterable[Readable]) -> DataFrame:
-        """The rows of a table, each with its fate."""
+    def _in_memory(self, dataset: Dataset) -> Finished:
+        """A table whose rows come into this process once each has its fate."""
+        fated = self._fated(dataset)
+        if dataset.name != ACTIVITIES:
+            return finish_in_memory(collect(fated, dataset), self.lake, dataset)
+        rows = collect(self._with_topics(self._hold(fated, dataset), dataset), dataset)
+        rows = local.mark_standing(rows, past_follows_at_hand(self.lake, self.days[0]), self.erased_from)
+        self._follow_state(local.accepted_events(rows))
+        return finish_in_memory(rows, self.lake, dataset)
+
+    def _in_spark(self, dataset: Dataset) -> Finished:
+        """A table of any size."""
+        fated = self._hold(self._fated(dataset), dataset)
+        if dataset.name == ACTIVITIES:
+            past = past_follows(self.session, self.lake, self.days[0])
+            if past is not None:
+                past = follows.of_pairs(past, follows.accepted_events(fated))
+            events = fated.where(follows.IS_EVENT)
+            marked = self._hold(follows.mark_standing(events, past, self.erased_from), dataset)
+            self._follow_state(follows.accepted_events(marked))
+            fated = fated.where(f"NOT {follows.IS_EVENT}").unionByName(marked)
+            fated = self._hold(self._with_topics(fated, dataset), dataset)
+        from_text = any(readable.rows is None for readable in self._files(dataset))
+        return finish_in_spark(fated, self.session, self.lake, dataset, from_text=from_text)
+
+    def _fated(self, dataset: Dataset) -> DataFrame:
+        """The rows of a table, judged and compared with one another and with those of 90 days."""
         before = manifests_before(self.lake, dataset.name, self.days[0], LOOK_BACK_DAYS)
-        judged, seen = self._judged(dataset, files), None
+        judged, seen = self._judged(dataset), None
         if sum(manifest.rows for manifest in before) <= self.limits.one_task:
             if before:
                 seen = last_seen_at_hand(self.session, self.lake, dataset.key, before)
@@ -129,64 +155,49 @@ class Chunk:
             judged = self._hold(judged, dataset)
             past = sought(past, judged, dataset, few=self._few(dataset))
             seen = last_seen(past.coalesce(1) if self._one_task(dataset) else past, dataset)
-        fated = mark_duplicates(judged, dataset, seen)
-        if dataset.name != ACTIVITIES:
-            return fated
-        fated = self._with_follows(self._hold(fated, dataset))
+        same_event = follows.SAME_EVENT if dataset.name == ACTIVITIES else "NULL"
+        return mark_duplicates(judged, dataset, seen, same_event)
+
+    def _with_topics(self, fated: DataFrame, dataset: Dataset) -> DataFrame:
+        """Activities with the topics that they inherit."""
+        before = manifests_before(self.lake, dataset.name, self.days[0], LOOK_BACK_DAYS)
         columns = [*(name for name in topics.CONTENT if name != "day"), "kind"]
         stored = history(self.session, self.lake, columns, before)
         if stored is not None:
             stored = stored.where(topics.IS_CONTENT)
         return topics.inherit(fated, stored, few=self._few(dataset))
 
-    def _judged(self, dataset: Dataset, files: Iterable[Readable]) -> DataFrame:
+    def _judged(self, dataset: Dataset) -> DataFrame:
         people = subjects(dataset) if self.erased is not None else []
         frames = [
             judge(read_cells(self.session, self.lake, group, dataset), dataset, people)
-            for group in groups(files)
+            for group in groups(self._files(dataset))
         ]
         judged = reduce(DataFrame.unionByName, frames)
         if self.erased is not None and people:
             judged = suppress(judged, self.erased)
         return judged.coalesce(1) if self._one_task(dataset) else judged
 
-    def _with_follows(self, fated: DataFrame) -> DataFrame:
-        """Activities with follows judged by standing pair; follow_state is written on the way."""
-        activities, past = contract(ACTIVITIES), past_follows(self.session, self.lake, self.days[0])
-        of_chunk = None
-        if past is not None:
-            few = self._few(activities)
-            of_chunk = follows.of_pairs(past, follows.accepted_events(fated), few=few)
-        events = fated.where(follows.IS_EVENT)
-        marked = follows.mark_standing(events, of_chunk, one_task=self._one_task(activities))
-        if any(map(follows.is_snapshot_day, self.days)):
-            marked = self._hold(marked, activities)
-        self._follow_state(follows.accepted_events(marked), past)
-        return fated.where(f"NOT coalesce({follows.IS_EVENT}, false)").unionByName(marked)
-
-    def _follow_state(self, accepted: DataFrame | None, past: DataFrame | None) -> None:
+    def _follow_state(self, accepted: DataFrame | pa.Table | None) -> None:
         """Write follow_state whole on its days; the notes of each day say whether it is."""
         whole = [day for day in self.days if follows.is_snapshot_day(day)]
-        events = [frame.select(*follows.EVENT) for frame in (accepted, past) if frame is not None]
-        if whole and events:
-            state = follows.standing(reduce(DataFrame.unionByName, events), whole)
-            if self.erased is not None:
-                state = without_erased(state, self.erased, subjects(contract(ACTIVITIES)))
-            write_days(state, self.lake, FOLLOW_STATE, follows.STATE[:3])
+        if whole:
+            if isinstance(accepted, pa.Table):
+                accepted = self.session.createDataFrame(accepted)
+            past = past_follows(self.session, self.lake, self.days[0])
+            events = [frame.select(*follows.EVENT) for frame in (accepted, past) if frame is not None]
+            if events:
+                state = follows.standing(reduce(DataFrame.unionByName, events), whole, self.erased)
+                write_days(state, self.lake, FOLLOW_STATE, follows.PAIR)
         notes = {day: {"whole": day in whole} for day in self.days}
         commit_days(self.lake, FOLLOW_STATE, self.days, self.run_id, notes)
-
-    def _finish(self, dataset: Dataset, fated: DataFrame, files: Iterable[Readable]) -> Finished:
-        if self._few(dataset):
-            return finish_in_memory(fated, self.lake, dataset)
-        from_text = any(readable.rows is None for readable in files)
-        held = self._hold(fated, dataset)
-        return finish_in_spark(held, self.session, self.lake, dataset, from_text=from_text)
 
     # --- all tables ---------------------------------------------------------------------------
 
     def _find_erased(self) -> None:
         periods = erased_periods(privacy_requests(self.lake, self.days[-1]))
+        for period in periods:
+            self.erased_from.setdefault(period.subject, []).append(period.first_day)
         if periods:
             rows = [(p.subject, p.first_day, p.end_day) for p in periods]
             self.erased = self.session.createDataFrame(rows, ERASED_SCHEMA)

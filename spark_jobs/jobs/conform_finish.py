@@ -42,10 +42,14 @@ class Finished:
         return sum(found.rows for found in self.tallies if found.fate == fate)
 
 
-def finish_in_memory(fated: DataFrame, lake: Lake, dataset: Dataset) -> Finished:
-    """Count and write the rows of a table that fit into this process."""
+def collect(fated: DataFrame, dataset: Dataset) -> pa.Table:
+    """The rows of a table that fit into this process; `local.LAKE` marks the columns of the lake's files."""
     row = [f"{sql} AS {local.LAKE}{name}" for name, sql in lake_columns(dataset).items()]
-    rows = fated.selectExpr(*[name for name in fated.columns if name != "row"], *row).toArrow()
+    return fated.selectExpr(*[name for name in fated.columns if name != "row"], *row).toArrow()
+
+
+def finish_in_memory(rows: pa.Table, lake: Lake, dataset: Dataset) -> Finished:
+    """Count and write the rows of a table that `collect` brought here."""
     blocks = local.counted_blocks(rows)
     done = Finished(local.tallies(rows), lines_read(blocks), local.unknown_names(rows))
     if done.rows(ACCEPTED):

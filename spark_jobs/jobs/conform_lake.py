@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.contracts import contract
@@ -62,34 +63,60 @@ def last_seen_at_hand(
 ) -> DataFrame:
     """`duplicates.last_seen` of a short history, read in this process: many small files are quick here."""
 
-    def read(manifest: Manifest) -> pa.Table:
-        rows = lake.read_arrow(manifest.table, manifest.day, key)
-        if rows is None:
-            raise LakeError(f"{manifest.table} on {manifest.day} is gone while it is read.")
-        day = pa.repeat(pa.scalar(manifest.day, pa.date32()), rows.num_rows)
-        return rows.append_column("last_day", day)
-
     with ThreadPoolExecutor(_THREADS) as pool:
-        rows = pa.concat_tables(pool.map(read, manifests), promote_options="permissive")
-    last = rows.group_by(list(key)).aggregate([("last_day", "max")])
+        days = pool.map(lambda manifest: _read(lake, manifest, key), manifests)
+        rows = pa.concat_tables(days, promote_options="permissive")
+    last = rows.group_by(list(key)).aggregate([("day", "max")])
     return session.createDataFrame(last.rename_columns([*key, "last_day"]))
 
 
 def past_follows(session: SparkSession, lake: Lake, first: date) -> DataFrame | None:
     """The follows that stand before `first`, as events: the last whole state, and what came after it."""
-    whole = [day for day in lake.days("follow_state") if day < first and follows.is_snapshot_day(day)]
-    state = None
-    if whole:
-        state = history(session, lake, follows.STATE, [*lake.manifests("follow_state", whole[-1:]).values()])
-    since = [day for day in lake.days("activities") if day < first and (not whole or day > whole[-1])]
-    columns = [name for name in follows.EVENT if name != "day"]
-    events = history(session, lake, columns, [*lake.manifests("activities", since).values()])
+    state, since = _follow_days(lake, first)
+    found = history(session, lake, follows.STATE, state)
+    events = history(session, lake, [name for name in follows.EVENT if name != "day"], since)
     if events is not None:
         events = events.where(follows.IS_FOLLOW).select(*follows.EVENT)
-    if state is None:
+    if found is None:
         return events
-    past = follows.as_events(state)
+    past = follows.as_events(found)
     return past if events is None else past.unionByName(events)
+
+
+def past_follows_at_hand(lake: Lake, first: date) -> pa.Table | None:
+    """`past_follows`, read in this process."""
+    state, since = _follow_days(lake, first)
+    found = []
+    for manifest in state:
+        rows = _read(lake, manifest, follows.STATE).rename_columns([*follows.PAIR, "occurred_at", "day"])
+        rows = rows.append_column("kind", pa.repeat(follows.FOLLOW, rows.num_rows))
+        found.append(rows.append_column("activity_id", pa.repeat("", rows.num_rows)))
+    kinds = pa.array([follows.FOLLOW, follows.UNFOLLOW])
+    for manifest in since:
+        rows = _read(lake, manifest, [name for name in follows.EVENT if name != "day"])
+        is_follow = pc.is_in(rows["kind"], value_set=kinds)
+        found.append(rows.filter(pc.and_(is_follow, pc.is_valid(rows["target_account_id"]))))
+    if not found:
+        return None
+    return pa.concat_tables(
+        [rows.select(list(follows.EVENT)) for rows in found], promote_options="permissive"
+    )
+
+
+def _follow_days(lake: Lake, first: date) -> tuple[list[Manifest], list[Manifest]]:
+    """The last day before `first` that has follow_state whole, and the days of activities after it."""
+    whole = [day for day in lake.days("follow_state") if day < first and follows.is_snapshot_day(day)]
+    since = [day for day in lake.days("activities") if day < first and (not whole or day > whole[-1])]
+    state = lake.manifests("follow_state", whole[-1:]).values()
+    return [m for m in state if m.rows], [m for m in lake.manifests("activities", since).values() if m.rows]
+
+
+def _read(lake: Lake, manifest: Manifest, columns: Sequence[str]) -> pa.Table:
+    """`columns` and `day` of a day's rows."""
+    rows = lake.read_arrow(manifest.table, manifest.day, columns)
+    if rows is None:
+        raise LakeError(f"{manifest.table} on {manifest.day} is gone while it is read.")
+    return rows.append_column("day", pa.repeat(pa.scalar(manifest.day, pa.date32()), rows.num_rows))
 
 
 def privacy_requests(lake: Lake, until: date) -> list[Request]:

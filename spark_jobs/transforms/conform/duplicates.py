@@ -11,7 +11,9 @@ from spark_jobs.transforms.conform.judging import ACCEPTED, DUPLICATE
 LOOK_BACK_DAYS = 90
 
 
-def mark_duplicates(judged: DataFrame, dataset: Dataset, seen: DataFrame | None = None) -> DataFrame:
+def mark_duplicates(
+    judged: DataFrame, dataset: Dataset, seen: DataFrame | None = None, same_event: str = "NULL"
+) -> DataFrame:
     """`judged` (columns `judging.FATED`), of each key all accepted rows but the first now duplicates.
 
     Rows of a key are taken by day, source and file, and then by all their columns, so that the place of a row
@@ -20,15 +22,23 @@ def mark_duplicates(judged: DataFrame, dataset: Dataset, seen: DataFrame | None 
     `seen`: keys accepted before the range, with the last day in `last_day`. A key that was accepted more than
     90 days before a row's day does not count any more. The range must not be longer than 90 days: then one
     accepted row settles the rest of the range, and the result is that of day after day.
+
+    `same_event`: SQL of what makes repetitions of a key one event. Where it is not null and that of the key's
+    first row, a repetition stays accepted, for a later step to decide.
     """
     columns = judged.columns
     known = judged.withColumn("known", F.lit(False)) if seen is None else _known(judged, dataset, seen)
     key = ", ".join(f"row.{name}" for name in dataset.key)
     # Rows that are out of the race have no key; apart from one another, they crowd no partition.
     alone = f"IF(fate = '{ACCEPTED}', NULL, struct(file, position))"
-    place = f"row_number() OVER (PARTITION BY {key}, known, {alone} ORDER BY day, source, file, row)"
-    ranked = known.selectExpr("*", f"{place} AS place")
-    again = f"fate = '{ACCEPTED}' AND (known OR place > 1)"
+    order = f"OVER (PARTITION BY {key}, known, {alone} ORDER BY day, source, file, row)"
+    first = (
+        ""
+        if same_event == "NULL"
+        else f" AND NOT coalesce({same_event} = first_value({same_event}) {order}, false)"
+    )
+    ranked = known.selectExpr("*", f"known OR row_number() {order} > 1{first} AS repeats")
+    again = f"fate = '{ACCEPTED}' AND repeats"
     changed = {"fate": f"IF({again}, '{DUPLICATE}', fate)", "row": f"IF({again}, NULL, row)"}
     return ranked.selectExpr(*[f"{changed[n]} AS {n}" if n in changed else n for n in columns])
 

@@ -10,14 +10,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_jobs.transforms.conform import follows
 from spark_jobs.transforms.conform.counting import Tally
-from spark_jobs.transforms.conform.judging import ACCEPTED, QUARANTINED, REFUSAL
+from spark_jobs.transforms.conform.judging import ACCEPTED, DUPLICATE, QUARANTINED, REFUSAL
 from spark_jobs.transforms.conform.positions import BLOCK, line_starts
 
 LAKE = "lake_"
+_PAST = -1
+_EVENT_ORDER = (*follows.PAIR, "day", "occurred_at", "activity_id")
 _GROUPS = ("day", "source", "fate", "reason")
 
 
@@ -58,6 +62,47 @@ def refused(fated: pa.Table, blocks: pa.Table) -> pa.Table:
     return joined.append_column("row_number", number).select(
         ["day", "source", "file", "row_number", *REFUSAL]
     )
+
+
+def mark_standing(fated: pa.Table, past: pa.Table | None, erased_from: follows.ErasedFrom) -> pa.Table:
+    """`fated` activities with the fate duplicate for follow events that are not accepted.
+
+    As `follows.mark_standing`, with the same `past` and `erased_from`.
+    """
+    places = np.flatnonzero(_is_event(fated).to_numpy(zero_copy_only=False))
+    rows = fated.take(pa.array(places))
+    events = accepted_events(rows)
+    ties = rows.select(["source", "file", f"{LAKE}content_id", f"{LAKE}topics"]).to_pylist()
+    taken = [
+        (event, repr(tie), place)
+        for event, tie, place in zip(events.to_pylist(), ties, places.tolist(), strict=True)
+    ]
+    if past is not None:
+        pairs = events.select(list(follows.PAIR)).group_by(list(follows.PAIR)).aggregate([])
+        known = past.join(pairs, list(follows.PAIR), join_type="left semi")
+        taken += [(event, "", _PAST) for event in known.to_pylist()]
+    standing, again = follows.Standing(erased_from), []
+    for event, _, place in sorted(taken, key=lambda t: (*(t[0][name] for name in _EVENT_ORDER), t[1])):
+        network, actor, target = (event[name] for name in follows.PAIR)
+        of_event = (event["day"], (network, actor, target), event["kind"], event["activity_id"])
+        if not standing.accepts(*of_event, past=place == _PAST):
+            again.append(place)
+    fates = np.array(fated["fate"].to_pylist(), dtype=object)
+    fates[again] = DUPLICATE
+    return fated.set_column(fated.schema.get_field_index("fate"), "fate", pa.array(fates, pa.string()))
+
+
+def accepted_events(fated: pa.Table) -> pa.Table:
+    """The accepted follows and unfollows among `fated` activities, as `follows.EVENT`."""
+    columns = ["day", *(f"{LAKE}{name}" for name in follows.EVENT if name != "day")]
+    return fated.filter(_is_event(fated)).select(columns).rename_columns(list(follows.EVENT))
+
+
+def _is_event(fated: pa.Table) -> pa.ChunkedArray:
+    kinds = pa.array([follows.FOLLOW, follows.UNFOLLOW])
+    is_follow = pc.is_in(fated[f"{LAKE}kind"], value_set=kinds)
+    accepted = pc.equal(fated["fate"], ACCEPTED)
+    return pc.and_(pc.and_(accepted, is_follow), pc.is_valid(fated[f"{LAKE}target_account_id"]))
 
 
 def accepted_days(fated: pa.Table, order: list[str]) -> Iterator[tuple[date, pa.Table]]:

@@ -97,11 +97,3 @@ def suppress(judged: DataFrame, erased: DataFrame) -> DataFrame:
     gone["fate"] = f"IF(matched, '{SUPPRESSED}', fate) AS fate"
     flagged = marked.selectExpr(*FATED, f"{matched} AS matched")
     return flagged.selectExpr(*[gone.get(name, name) for name in FATED])
-
-
-def without_erased(rows: DataFrame, erased: DataFrame, people: list[str]) -> DataFrame:
-    """`rows` (with `day`) that name none of the erased; `people` is SQL of those they name."""
-    for person in people:
-        same = f"{person} = subject AND day >= first_day AND (end_day IS NULL OR day < end_day)"
-        rows = rows.join(F.broadcast(erased), F.expr(same), "left_anti")
-    return rows
