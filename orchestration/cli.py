@@ -138,6 +138,19 @@ def restate(
 
 
 @app.command()
+def accept(
+    day: Annotated[date, typer.Option("--day", parser=_day, metavar="YYYY-MM-DD", help="The day.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it is as it should be; kept with the checks.")],
+) -> None:
+    """Let a day pass that is unlike the days before it, and true. The next run publishes it."""
+    from orchestration.commands.accept import accept as accept_checks
+
+    for check in accept_checks(settings(), day, reason):
+        console.print(f"Accepted: {check}", markup=False)
+    console.print(f"Run the day again: stature run --from {day}")
+
+
+@app.command()
 def demo() -> None:
     """Run 30 days of the sample network and look at the result."""
     from orchestration.commands.run import refuse_foreign_home, run_days

@@ -20,6 +20,7 @@ from orchestration.commands.warehouse import CommandError, summary
 from orchestration.connectors.inbox import look
 from orchestration.connectors.registry import source_names
 from orchestration.home import home_lock
+from orchestration.quality.acceptance import may_be_accepted
 from orchestration.runs import (
     DAY,
     Plan,
@@ -129,10 +130,18 @@ def _execute(console: Console, settings: Settings, plan: Plan) -> Outcome:
             ) from None
     seconds = time.perf_counter() - started
     if not outcome.success:
-        reasons = "\n".join(dict.fromkeys(outcome.reasons))
+        reasons = "\n".join([*dict.fromkeys(outcome.reasons), *_way_out(Lake(settings.home), plan)])
         raise NotPublishedError(f"{reasons}\nStopped after {seconds:.0f} s. Logs: {outcome.logs}")
     console.print(f"Done in {seconds:.0f} s.")
     return outcome
+
+
+def _way_out(lake: Lake, plan: Plan) -> list[str]:
+    """What to do about a day that is held back for being unlike those before it."""
+    held = [day for day in plan.days if may_be_accepted(lake, day)]
+    if not held:
+        return []
+    return [f"If {held[0]} really was like that: stature accept --day {held[0]} --reason TEXT"]
 
 
 def _say_end(console: Console, settings: Settings) -> None:

@@ -7,6 +7,7 @@ from datetime import date
 
 import duckdb
 
+from orchestration.quality.acceptance import accepted_days, with_acceptances
 from orchestration.quality.bounds import BOUNDS, Bounds
 from orchestration.quality.conform_checks import conform_panels
 from orchestration.quality.measure import connection
@@ -44,6 +45,6 @@ def _check(
     # Here, not above: loading Great Expectations takes seconds, and only runs need it.
     from orchestration.quality.expectations import judge
 
-    results = judge(lake, stage, panels, ordered, run_id)
+    results = with_acceptances(judge(lake, stage, panels, ordered, run_id), accepted_days(lake))
     record(lake, stage, ordered, results, run_id)
     return results
