@@ -80,17 +80,16 @@ def missing_columns(dataset: Dataset, present: set[str]) -> list[Rule]:
 
 
 def _nulls(dataset: Dataset) -> Iterator[Rule]:
-    for field in dataset.input_fields:
-        if field.required:
-            yield Rule("null_required", field.name, f"{field.name} IS NULL", "must be there")
     if dataset.required_groups:
         whole = " OR ".join(
             f"({' AND '.join(f'{name} IS NOT NULL' for name in group)})" for group in dataset.required_groups
         )
         names = " or ".join(" and ".join(group) for group in dataset.required_groups)
-        yield Rule(
-            "null_required", dataset.required_groups[0][0], f"NOT ({whole})", f"but {names} must be there"
-        )
+        says = f"but {names} must be there"
+        yield Rule("null_required", dataset.required_groups[0][0], f"NOT ({whole})", says)
+    for field in dataset.input_fields:
+        if field.required:
+            yield Rule("null_required", field.name, f"{field.name} IS NULL", "must be there")
 
 
 def _set(field: Field) -> Iterator[Rule]:
