@@ -10,7 +10,9 @@ from datetime import date
 from functools import reduce
 
 import pyarrow as pa
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark import StorageLevel
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.contracts import Dataset, contract, contracts
@@ -109,7 +111,7 @@ class Chunk:
         """Take a table's files through, if there are any, and commit its days."""
         done = Finished()
         if self._files(dataset):
-            done = self._in_memory(dataset) if self._few(dataset) else self._in_spark(dataset)
+            done = self._finished(dataset)
             received = sum(found.rows for found in done.tallies)
             self.say(f"{dataset.name}: {done.rows(ACCEPTED):,} of {received:,} rows accepted")
         elif dataset.name == ACTIVITIES:
@@ -118,6 +120,17 @@ class Chunk:
         written = sum(commit_days(self.lake, dataset.name, self.days, self.run_id).values())
         if written != done.rows(ACCEPTED):
             raise UnbalancedError(f"{dataset.name}: {done.rows(ACCEPTED)} rows accepted, {written} written")
+
+    def _finished(self, dataset: Dataset) -> Finished:
+        if not self._few(dataset):
+            return self._in_spark(dataset)
+        try:
+            return self._in_memory(dataset)
+        except (PySparkException, Py4JJavaError) as error:
+            # Few rows, but each of them large: a small file can unpack to far more than it weighs.
+            if "maxResultSize" not in str(error):
+                raise
+            return self._in_spark(dataset)
 
     def _in_memory(self, dataset: Dataset) -> Finished:
         """A table whose rows come into this process once each has its fate."""

@@ -13,8 +13,9 @@ from spark_jobs.jobs.conform_reading import conform_session, groups, read_cells
 from spark_jobs.lake import Lake
 from spark_jobs.transforms.conform.cells import parquet_cells
 from spark_jobs.transforms.conform.duplicates import mark_duplicates
-from spark_jobs.transforms.conform.judging import judge
+from spark_jobs.transforms.conform.judging import FATED, judge
 from spark_jobs.transforms.conform.positions import counted_blocks, line_starts, lines_read, number_rows
+from spark_jobs.transforms.conform.suppression import ERASED_SCHEMA, subject, subjects, suppress
 from spark_jobs.transforms.conform.topics import inherit
 from tests.fixtures.deliveries import as_jsonl, deliver
 
@@ -28,8 +29,8 @@ def session(spark):
     return conform_session(spark)
 
 
-def judged(session, rows):
-    """Activities given as (day, id, kind, content id, topics)."""
+def judged(session, rows, people=()):
+    """Activities given as (day, id, kind, content id, topics); `people` as SQL of those whom a row names."""
     table = pa.Table.from_pylist(
         [
             {
@@ -48,7 +49,21 @@ def judged(session, rows):
     )  # fmt: skip
     kinds = dict.fromkeys(NAMES, "string") | {"occurred_at": "timestamp", "topics": "list"}
     frame = session.createDataFrame(table)
-    return judge(parquet_cells(frame, ACTIVITIES, kinds), ACTIVITIES)
+    return judge(parquet_cells(frame, ACTIVITIES, kinds), ACTIVITIES, people)
+
+
+def test_rows_of_the_erased_are_emptied_good_or_refused(session):
+    days = [DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)]
+    rows = [(day, name, kind, "c", []) for day in days for name, kind in (("x", "like"), ("y", "poke"))]
+    for person in ("a", "b"):  # the actor, the target
+        erased = session.createDataFrame([(subject("forum", person), days[1], days[2])], ERASED_SCHEMA)
+        found = suppress(judged(session, rows, subjects(ACTIVITIES)), erased)
+        told = sorted((r.position, r.fate, r.raw is None, r.row is None) for r in found.collect())
+        assert found.columns == list(FATED)
+        assert [fate for _, fate, *_ in told] == [
+            "accepted", "quarantined", "suppressed", "suppressed", "accepted", "quarantined",
+        ]  # fmt: skip
+        assert [rest for _, fate, *rest in told if fate == "suppressed"] == [[True, True]] * 2
 
 
 def test_a_key_counts_for_ninety_days(session):
