@@ -1,0 +1,52 @@
+"""Which Java Spark gets: the machine's own where it is new enough, else the packaged one."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from spark_jobs.session import MINIMUM_JAVA, find_java_home, java_version
+
+
+def fake_java(folder: Path, version: str) -> Path:
+    java = folder / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
+    java.chmod(0o755)
+    return java
+
+
+def test_a_new_enough_java_home_is_taken(tmp_path, monkeypatch):
+    fake_java(tmp_path, "21.0.1")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert find_java_home() == str(tmp_path)
+
+
+@pytest.mark.parametrize("version", ["1.8.0_402", "11.0.2"])
+def test_an_old_java_is_passed_over_for_the_packaged_one(version, tmp_path, monkeypatch):
+    old = fake_java(tmp_path, version)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(old.parent))
+    home = find_java_home()
+    assert home != str(tmp_path)
+    monkeypatch.undo()
+    found = java_version(f"{home}/bin/java")
+    assert found is not None
+    assert found >= MINIMUM_JAVA
+
+
+def test_without_any_java_the_packaged_one_starts_as_sparks_launcher_calls_it(monkeypatch):
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", "")
+    home = find_java_home()
+    monkeypatch.undo()
+    # The packaged runtime lacks this module; with the argument passed on, it would refuse to start.
+    done = subprocess.run(
+        [f"{home}/bin/java", "--add-modules=jdk.incubator.vector", "-Xmx64m", "-version"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
