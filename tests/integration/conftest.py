@@ -1,15 +1,27 @@
-"""What the integration tests share: a run costs half a minute, so what can be compared to one is."""
+"""What the integration tests share: a run costs half a minute, so what can be compared to one is.
+
+The long runs begin at the session's start, two at a time as there are cores, while other tests go on:
+each is a process of its own in a home of its own, and mostly waits for its tools to start.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from tests.fixtures.whole_home import DAYS, WholeHome
+from tests.fixtures.long_runs import LongRuns
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory):
+def long_runs(tmp_path_factory) -> Iterator[LongRuns]:
+    """Homes whose runs were begun together; asking for one waits for it."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        yield LongRuns(tmp_path_factory.mktemp("long"), pool)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(long_runs):
     """A home whose run nothing disturbed; tests read it and leave it as it is."""
-    home = WholeHome(tmp_path_factory.mktemp("undisturbed"))
-    home.run(DAYS)
-    return home
+    return long_runs.undisturbed.result()

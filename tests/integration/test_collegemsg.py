@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.fixtures.whole_home import WholeHome
-from tests.trials.collegemsg import NETWORK, read_log, write_inbox
-
-LOG = Path(__file__).parents[3] / "shared" / "data" / "graphs" / "collegemsg" / "CollegeMsg.txt"
-DAYS = 30
+from tests.fixtures.long_runs import LOG
+from tests.trials.collegemsg import NETWORK, read_log
 
 pytestmark = pytest.mark.skipif(not LOG.exists(), reason="the CollegeMsg log is not beside the project")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("collegemsg")
-    home = WholeHome(folder, inbox=str(folder / "inbox"), networks="inbox")
-    days = write_inbox(LOG, home.inbox, DAYS)
-    result = home.stature("run", "--from", str(days[0]), "--to", str(days[-1]))
-    assert result.returncode == 0, result.stdout
-    return home, days
+def home(long_runs):
+    """The home, and the days that the log has."""
+    return long_runs.collegemsg.result()
 
 
 @pytest.fixture(scope="module")
