@@ -8,41 +8,13 @@ import duckdb
 import psutil
 import pytest
 
-from tests.fixtures.whole_home import DAYS, FIRST, WholeHome
-
-
-def in_conform(home: WholeHome) -> bool:
-    """Conform has written rows that no manifest names yet."""
-    return any((home.path / "lake").glob("activities/**/*.parquet"))
-
-
-def in_scoring(home: WholeHome) -> bool:
-    """Scores are being written."""
-    return any((home.path / "lake").glob("account_state/**/*.parquet"))
-
-
-def in_dbt(home: WholeHome) -> bool:
-    """dbt has the warehouse open."""
-    return (home.path / "warehouse" / "stature.duckdb").exists()
-
-
-def in_publishing(home: WholeHome) -> bool:
-    """The fresh copy is being filled."""
-    folder = home.path / "warehouse" / "published"
-    return folder.exists() and any(folder.iterdir())
+from tests.fixtures.whole_home import DAYS
 
 
 @pytest.fixture(scope="module")
-def killed(undisturbed, tmp_path_factory):
+def killed(long_runs):
     """One home whose run was killed in each stage in turn, then left to finish."""
-    home = WholeHome(tmp_path_factory.mktemp("killed"))
-    home.take_keys_of(undisturbed)
-    last = FIRST.replace(day=DAYS)
-    orphans: set[psutil.Process] = set()
-    for reached in (in_conform, in_scoring, in_dbt, in_publishing):
-        process = home.start("run", "--from", str(FIRST), "--to", str(last))
-        orphans |= home.kill_when(process, lambda reached=reached: reached(home))
-    return home, orphans, home.run(DAYS)
+    return long_runs.killed.result()
 
 
 def test_it_ends_with_every_day_published(killed):

@@ -15,7 +15,7 @@ from spark_jobs.transforms.conform.cells import parquet_cells
 from spark_jobs.transforms.conform.duplicates import mark_duplicates
 from spark_jobs.transforms.conform.judging import FATED, judge
 from spark_jobs.transforms.conform.positions import counted_blocks, line_starts, lines_read, number_rows
-from spark_jobs.transforms.conform.suppression import ERASED_SCHEMA, subject, subjects, suppress
+from spark_jobs.transforms.conform.suppression import ERASED, subject, subjects, suppress
 from spark_jobs.transforms.conform.topics import inherit
 from tests.fixtures.deliveries import as_jsonl, deliver
 
@@ -56,7 +56,8 @@ def test_rows_of_the_erased_are_emptied_good_or_refused(session):
     days = [DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)]
     rows = [(day, name, kind, "c", []) for day in days for name, kind in (("x", "like"), ("y", "poke"))]
     for person in ("a", "b"):  # the actor, the target
-        erased = session.createDataFrame([(subject("forum", person), days[1], days[2])], ERASED_SCHEMA)
+        period = {"subject": subject("forum", person), "first_day": days[1], "end_day": days[2]}
+        erased = session.createDataFrame(pa.Table.from_pylist([period], schema=ERASED))
         found = suppress(judged(session, rows, subjects(ACTIVITIES)), erased)
         told = sorted((r.position, r.fate, r.raw is None, r.row is None) for r in found.collect())
         assert found.columns == list(FATED)
