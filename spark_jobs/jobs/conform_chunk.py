@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import reduce
 
@@ -37,7 +37,7 @@ from spark_jobs.transforms.conform.counting import Place, TableCount, Unbalanced
 from spark_jobs.transforms.conform.duplicates import LOOK_BACK_DAYS, last_seen, mark_duplicates, sought
 from spark_jobs.transforms.conform.judging import ACCEPTED, QUARANTINED, judge
 from spark_jobs.transforms.conform.suppression import (
-    ERASED_SCHEMA,
+    ERASED,
     erased_periods,
     subjects,
     suppress,
@@ -212,8 +212,9 @@ class Chunk:
         for period in periods:
             self.erased_from.setdefault(period.subject, []).append(period.first_day)
         if periods:
-            rows = [(p.subject, p.first_day, p.end_day) for p in periods]
-            self.erased = self.session.createDataFrame(rows, ERASED_SCHEMA)
+            # From Arrow it is part of every plan; from Python objects it would be a job in each.
+            rows = pa.Table.from_pylist([asdict(period) for period in periods], schema=ERASED)
+            self.erased = self.session.createDataFrame(rows)
 
     def _quarantine(self, unreadable: Sequence[Unreadable]) -> None:
         every = list(self.finished.values())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -14,7 +15,7 @@ from spark_jobs.contracts import Dataset
 from spark_jobs.transforms.conform.judging import BLANK, FATED, REFUSAL, SUPPRESSED
 
 ERASE = "erase"
-ERASED_SCHEMA = "subject string, first_day date, end_day date"
+ERASED = pa.schema([("subject", pa.string()), ("first_day", pa.date32()), ("end_day", pa.date32())])
 # The requests themselves are kept: the latest of them decides, and a person may come back.
 _NEVER = "privacy_requests"
 
@@ -80,7 +81,7 @@ def subjects(dataset: Dataset) -> list[str]:
 def suppress(judged: DataFrame, erased: DataFrame) -> DataFrame:
     """`judged` with the fate of erased people's rows, good or refused, set to suppressed, their content gone.
 
-    `judged` has the column `subjects` (array of text), which is dropped; `erased` is small.
+    `judged` has the column `subjects` (array of text), which is dropped; `erased` (`ERASED`) is small.
     """
     marked = judged
     for place in (0, 1):  # no table names more than two people
