@@ -193,7 +193,21 @@ def dev(
 
 
 def main() -> None:
-    """The console script: the user's mistakes as one line, ours as they are."""
+    """The console script."""
+    try:
+        _run()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is written. Threads of native libraries that still run while Python takes itself apart
+    # can abort the process, and a run would then seem to have failed otherwise than it did.
+    os._exit(code)
+
+
+def _run() -> None:
+    """The user's mistakes as one line, ours as they are."""
     from orchestration.commands.run import NotPublishedError, StoppedError
     from orchestration.ledger import LedgerError
 
