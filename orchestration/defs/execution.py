@@ -56,6 +56,7 @@ STAGES = {
     "score": "score",
     "pending__daily_score_score_checks": "check scores",
     "ledger": "ledger",
+    "validation": "validation",
     "dbt": "warehouse",
     "published__warehouse": "publish",
     "published__warehouse_all_days_published": "result",

@@ -9,6 +9,7 @@ from orchestration.defs.jobs import every_night, job
 from orchestration.defs.quality import checks
 from orchestration.defs.resources import Home, SparkJobs
 from orchestration.defs.scoring import publish, score
+from orchestration.defs.validation import baseline
 from orchestration.defs.warehouse import dbt, published
 
 
@@ -20,6 +21,7 @@ def load() -> dg.Definitions:
             conform.conform,
             score.score,
             publish.ledger,
+            baseline.validation,
             dbt.warehouse,
             published.published,
             checks.verdicts,

@@ -133,7 +133,8 @@ def test_the_days_before_a_failed_check_are_published(
 
 def test_progress_is_a_line_a_stage(first_run: subprocess.CompletedProcess[str]) -> None:
     stages = re.findall(r"^[✓✗] ([a-z ]+?) {2,}", first_run.stdout, re.MULTILINE)
-    before, after = ["land inbox", "conform", "check input"], ["ledger", "warehouse", "publish", "result"]
+    before = ["land inbox", "conform", "check input"]
+    after = ["ledger", "validation", "warehouse", "publish", "result"]
     assert stages == [*before, "score", "check scores", *after]
 
 

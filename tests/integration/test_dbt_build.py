@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from orchestration.validation import baseline
+from orchestration.validation.measures import deciles, forecasts, wilson
 from spark_jobs.contracts import contracts
 from spark_jobs.lake import Lake
 from tests.fixtures.lake_days import FIRST, Community, at, days_from, put
@@ -19,6 +21,8 @@ COMMUNITY = Community(people=40)
 DAYS = days_from(FIRST, 9)
 LAST = DAYS[-1]
 HELD_BACK = LAST + timedelta(days=1)
+EVALUATED = DAYS[3]
+REFERRING = (0, 8, 16, 28)
 # People who opted out, who object and who were failed twice. The contact before an odd one has its address.
 GONE, OBJECTING, UNHAPPY = 5, 13, 24
 CORE_AND_BI = ("core.person", "core.person_account", "core.daily_score", "bi.score_latest", "bi.score_trend")
@@ -52,6 +56,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         ],
     )
     put(lake, "check_result", HELD_BACK, [_failed_check()])
+    _put_validation(lake)
     # What a killed run leaves behind: files that no manifest names.
     stray = lake.read_arrow("daily_score", LAST)
     assert stray is not None
@@ -65,6 +70,20 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     assert ran.count("unit_test") >= 30
     assert ran.count("test") >= 45
     return found
+
+
+def _put_validation(lake: Lake) -> None:
+    """Follows and outcomes around a day in the middle, and its baseline as the pipeline measures it."""
+    rng = np.random.default_rng(5)
+    pairs = {tuple(rng.integers(0, COMMUNITY.people, 2).tolist()) for _ in range(150)}
+    ends = [
+        {"network": "forum", "actor_account_id": f"p{a}", "target_account_id": f"p{b}", "since": at(FIRST)}
+        for a, b in sorted(pairs)
+    ]
+    put(lake, "follow_state", EVALUATED, ends)
+    came = {"crm": "crm", "source": "test", "kind": "referral", "occurred_at": at(LAST)}
+    put(lake, "outcomes", LAST, [came | {"outcome_id": f"o{n}", "contact_id": f"c{n}"} for n in REFERRING])
+    lake.write_arrow(baseline.TABLE, EVALUATED, baseline.measure(lake, EVALUATED), "test")
 
 
 def _failed_check() -> dict[str, object]:
@@ -161,6 +180,54 @@ def test_data_quality_shows_the_day_that_was_held_back(warehouse: Warehouse) -> 
     found = warehouse.rows(f"select {columns} from bi.data_quality where day = '{HELD_BACK}' order by all")
     tables = [("test", name, 0) for name in ("accounts", "activities", "crm_contacts")]
     assert found == [("score", "daily_score", 1), *tables]
+
+
+def test_validation_says_in_sql_what_the_measures_say(warehouse: Warehouse) -> None:
+    found = baseline.measure(Lake(str(warehouse.home)), EVALUATED).to_pylist()
+    kept = [row for row in found if row["person_id"] != COMMUNITY.person(GONE)]
+    assert 25 < len(kept) < len(found)
+    scores = dict(
+        warehouse.rows(f"select person_id, score from intermediate.int_score where day = '{EVALUATED}'")
+    )
+    people = [row["person_id"] for row in kept]
+    columns = ("reactions_7d", "reactions_30d", "pagerank_follows", "pagerank_reactions")
+    predictors = {name: np.array([row[name] for row in kept]) for name in columns} | {
+        "score": np.array([scores[person] for person in people]),
+        "momentum": np.array([scores[person] for person in people]),
+        "log_followers": np.log1p([row["followers"] for row in kept]),
+    }
+    received = np.array([row["next_reactions"] for row in kept])
+    expected = {
+        name: (pytest.approx(told.spearman, abs=1e-4), pytest.approx(told.top_decile_lift, abs=1e-4))
+        for name, told in forecasts(predictors, received, people).items()
+    }
+    told = warehouse.rows(
+        "select distinct predictor, spearman, top_decile_lift, as_of_day, basis, history_days"
+        " from bi.score_validation"
+    )
+    assert {row[0]: row[1:3] for row in told} == expected
+    assert {row[3:] for row in told} == {(EVALUATED, "latest", 4)}
+    of_scores = deciles(predictors["score"], people)
+    rows = warehouse.rows(
+        "select decile, people, mean_reactions from bi.score_validation where predictor = 'score' order by 1"
+    )
+    assert [row[:2] for row in rows] == [(n, (of_scores == n).sum()) for n in range(1, 11)]
+    means = [received[of_scores == n].mean() for n in range(1, 11)]
+    assert [row[2] for row in rows] == pytest.approx(means, abs=1e-4)
+
+
+def test_referrals_are_rates_of_the_contacts_with_intervals(warehouse: Warehouse) -> None:
+    rows = warehouse.rows(
+        "select contacts, referrals, referral_rate, referral_rate_low, referral_rate_high, orders"
+        " from bi.score_validation where predictor = 'momentum'"
+    )
+    assert sum(row[1] for row in rows) > 0
+    for contacts, referrals, rate, low, high, orders in rows:
+        interval = wilson(referrals, contacts)
+        assert (rate, low, high) == pytest.approx(
+            (referrals / contacts, *interval) if interval else (None,) * 3, abs=1e-4
+        )
+        assert orders is None
 
 
 def test_content_of_the_last_seven_days_leads(warehouse: Warehouse) -> None:

@@ -14,7 +14,14 @@ from orchestration.ledger.publish import SCORE_TABLES
 from orchestration.runs import unpublished
 from spark_jobs.contracts import contracts
 
-_ELSEWHERE = {*SCORE_TABLES, "quarantine", "conform_count", "follow_state", "check_result"}
+_ELSEWHERE = {
+    *SCORE_TABLES,
+    "quarantine",
+    "conform_count",
+    "follow_state",
+    "check_result",
+    "validation_baseline",
+}
 _LEDGER = {"ledger_leaf", "ledger_digest", "person_key"}
 STATE = tuple(
     sorted(name for name, d in contracts().items() if d.layer == "lake" and name not in _ELSEWHERE | _LEDGER)

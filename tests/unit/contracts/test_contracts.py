@@ -48,6 +48,7 @@ LAKE = [
     "ledger_digest",
     "person_key",
     "check_result",
+    "validation_baseline",
 ]
 MARTS = [
     "core.daily_score",
