@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 LOG ?= ../shared/data/graphs/collegemsg/CollegeMsg.txt
+RATINGS ?= ../shared/data/graphs/bitcoin-otc/soc-sign-bitcoinotc.csv
 
 # A Python from 3.11 to 3.13 that can make virtual environments; override with PYTHON=…
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -16,7 +17,7 @@ export GX_ANALYTICS_ENABLED = false
 export RUNTIME__DLTHUB_TELEMETRY = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test trial bench lint format lock clean
+.PHONY: help install demo dev test trial trial-maths bench lint format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | \
@@ -40,6 +41,11 @@ test: install  ## run every test
 
 trial: install  ## run all 193 days of the CollegeMsg log (LOG=…/CollegeMsg.txt) and report
 	@$(BIN)/python -m tests.trials.collegemsg --log $(LOG) --to .stature/trial
+
+trial-maths: install  ## measure PageRank, trust on Bitcoin OTC (RATINGS=…) and what seeds do to the scores
+	@$(BIN)/python -m tests.trials.pagerank
+	@$(BIN)/python -m tests.trials.bitcoin_otc --ratings $(RATINGS)
+	@$(BIN)/python -m tests.trials.seeds
 
 bench: install  ## measure the stages beside peers, in one run (some minutes)
 	@$(BIN)/python -m tests.trials.bench --to .stature/bench
