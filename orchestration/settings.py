@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -30,6 +30,14 @@ class Settings(BaseSettings):
     spark_master: str = Field("local[*]", description="Spark master: local[*], spark://…, k8s://…")
     spark_driver_memory: str = Field("3g", description="Memory of the Spark driver where it runs locally.")
     model: str = Field("v1", description="Version of the scoring model.")
+    taxonomy: str = Field(
+        "default",
+        description="Topics that tags are read as: the name of a taxonomy, or a file or folder with one.",
+    )
+    taxonomy_unknown: Literal["keep", "drop"] = Field(
+        "keep",
+        description="A tag that the taxonomy does not know: keep it as a topic of its own, or drop it.",
+    )
     first_day: date | None = Field(
         None, description="The declared first day. Unset: the first day that was ever run."
     )
@@ -45,6 +53,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip().lower() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("taxonomy")
+    @classmethod
+    def _found(cls, value: str) -> str:
+        return value if value == "default" else str(Path(value).expanduser().resolve())
 
     @field_validator("home", "inbox")
     @classmethod

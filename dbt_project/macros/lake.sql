@@ -44,8 +44,9 @@
 {# The rows of a lake table that this run has to read, in the types that the source declares.
 
    The first build reads every day, a later one only the days that days_to_build names. A table or a day without a
-   file gives no rows. union_by_name: a file written before a column was added reads as null there. #}
-{% macro lake_rows(table, incremental) -%}
+   file gives no rows. union_by_name: a file written before a column was added reads as null there. newest_day: only
+   the newest day that counts, for tables that hold all that is known every day. #}
+{% macro lake_rows(table, incremental=false, newest_day=false) -%}
     {%- do source('lake', table) -%}
     {%- set manifests = ref('stg_lake_manifest') -%}
     {%- if execute -%}
@@ -55,7 +56,7 @@
                 {%- do declared.columns.update({column.name: column.data_type}) -%}
             {%- endfor -%}
         {%- endfor -%}
-        {%- set files = lake_files(manifests, incremental) -%}
+        {%- set files = lake_files(manifests, incremental, newest_day) -%}
         {%- if files -%}
     (select
             {%- for name, data_type in declared.columns.items() %}
@@ -77,7 +78,7 @@
 
 
 {# The files of the days to read: a list of paths. `dbt docs` may compile before anything was built. #}
-{% macro lake_files(manifests, incremental) -%}
+{% macro lake_files(manifests, incremental, newest_day) -%}
     {%- if load_relation(manifests) is none -%}
         {{ return([]) }}
     {%- endif -%}
@@ -86,6 +87,8 @@
         from ({{ lake_stamps_source() }})
         {%- if incremental %}
         where day in ({{ days_to_build() }})
+        {%- elif newest_day %}
+        where day = (select max(day) from ({{ lake_stamps_source() }}))
         {%- endif %}
         order by file
     {%- endset -%}

@@ -36,6 +36,7 @@ from orchestration.runs import (
 )
 from orchestration.settings import PROJECT_ROOT, Settings
 from spark_jobs.lake import Lake
+from spark_jobs.taxonomy import TaxonomyError, load_taxonomy
 
 if TYPE_CHECKING:
     from orchestration.defs.execution import Outcome, StepEvent
@@ -99,6 +100,10 @@ def _check_settings(settings: Settings) -> None:
     models = sorted(path.stem for path in (PROJECT_ROOT / "spark_jobs" / "scoring_model").glob("*.yaml"))
     if settings.model not in models:
         raise RunError(f"STATURE_MODEL is {settings.model}, and there is no such model: {', '.join(models)}.")
+    try:
+        load_taxonomy(settings.taxonomy, settings.taxonomy_unknown)
+    except TaxonomyError as error:
+        raise RunError(f"STATURE_TAXONOMY: {error}") from error
 
 
 def own_console() -> Console:

@@ -110,7 +110,7 @@ def explain(warehouse: Warehouse, settings: Any, who: str, day: date | None) -> 
         parts=_of_day(warehouse, "bi.score_parts", "part, network", key, day),
         changes=_of_day(warehouse, "bi.score_changes", "cause", key, day),
         topics=warehouse.rows(
-            "select topic, score, rank from bi.topic_leaderboard where person_id = ? and day = ?"
+            "select topic, label, score, rank from bi.topic_leaderboard where person_id = ? and day = ?"
             " order by score desc, topic limit 5",
             key,
             day,
@@ -211,7 +211,7 @@ def _topics(found: Explained) -> list[RenderableType]:
     if not found.topics:
         return []
     said = ", ".join(
-        f"{topic['topic']} {topic['score']:.0f} (rank {topic['rank']})" for topic in found.topics
+        f"{topic['label']} {topic['score']:.0f} (rank {topic['rank']})" for topic in found.topics
     )
     return [Text("Topics ", "bold").append(said, "not bold")]
 
@@ -236,22 +236,22 @@ def leaderboard(warehouse: Warehouse, limit: int, topic: str | None) -> Renderab
     """The highest scores of the last day, of everybody or on a topic."""
     if topic:
         rows = warehouse.rows(
-            "select * from bi.topic_leaderboard where topic = ?"
+            "select * from bi.topic_leaderboard where (topic = ? or lower(label) = lower(?))"
             " and day = (select max(day) from bi.topic_leaderboard) order by rank, person_id limit ?",
+            topic,
             topic,
             limit,
         )
         if not rows:
-            known = warehouse.rows("select distinct topic from bi.topic_leaderboard order by topic limit 20")
-            topics = ", ".join(row["topic"] for row in known)
+            known = warehouse.rows("select distinct label from bi.topic_leaderboard order by label limit 20")
+            topics = ", ".join(row["label"] for row in known)
             raise CommandError(f"Nobody is listed for the topic {topic}. Topics: {topics or 'none yet'}.")
     else:
         rows = warehouse.rows(
             "select * from bi.score_latest where score is not null order by rank, person_id limit ?", limit
         )
-    heading = (
-        f"Influence{f' on {topic}' if topic else ''}, {rows[0]['day']}" if rows else "Nobody is scored yet"
-    )
+    about = f" on {rows[0]['label']}" if topic else ""
+    heading = f"Influence{about}, {rows[0]['day']}" if rows else "Nobody is scored yet"
     table = Table(box=None, pad_edge=False)
     columns = ("rank", "score") if topic else ("rank", "score", "95 %", "7 days", "momentum")
     for column in columns:

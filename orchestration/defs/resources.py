@@ -98,6 +98,8 @@ class SparkJobs(dg.ConfigurableResource[Any]):
             "driver_memory": configured.spark_driver_memory,
             "model": configured.model,
             "identity_confidence": configured.identity_confidence,
+            "taxonomy": configured.taxonomy,
+            "taxonomy_unknown": configured.taxonomy_unknown,
             **options,
         }
         reader = _Messages()

@@ -19,15 +19,19 @@ from spark_jobs.jobs.process import Job, JobError, run_by_hand
 from spark_jobs.lake import Lake
 from spark_jobs.scoring_model import ModelError, ScoringModel, load_model
 from spark_jobs.tables import WrittenFile, read_days, write_blocks, written_files
+from spark_jobs.taxonomy import DEFAULT, Taxonomy, TaxonomyError, Unknown, load_taxonomy
 from spark_jobs.transforms.scoring.block_tables import NETWORK_STATES, PERSON_OUTPUT
 from spark_jobs.transforms.scoring.score import (
     network_blocks,
     person_blocks,
     with_percentiles,
 )
+from spark_jobs.transforms.scoring.topic_input import topic_labels
 
 LAST_WRITTEN = "network_state"
 """The table whose manifest says that a day was scored: it is committed after all the others."""
+
+TOPIC_LABEL = "topic_label"
 
 MOST_DAYS_AT_ONCE = 64
 MOST_ROWS_AT_ONCE = 4_000_000
@@ -54,19 +58,22 @@ def score(
     run_id: str,
     least_confidence: float = 0.7,
     progress: Callable[[str], None] = lambda _: None,
+    taxonomy: Taxonomy | None = None,
 ) -> ScoreReport:
     """Score `days`, which must follow each other; what they held before is replaced.
 
     Raises JobError where a day is not conformed, or where the first one's yesterday was not scored
     and it is not the declared first day: a score without its history would be another number.
+    Without a `taxonomy` the default one is meant.
     """
+    taxonomy = taxonomy or load_taxonomy()
     started = time.monotonic()
     days = sorted(days)
     _refuse_gaps(lake, days)
     report = ScoreReport()
     for chunk in _chunks(lake, days):
         progress(f"Scoring {chunk[0]} to {chunk[-1]}")
-        report.rows |= _score_chunk(spark, lake, chunk, model, run_id, least_confidence)
+        report.rows |= _score_chunk(spark, lake, chunk, model, run_id, least_confidence, taxonomy)
     report.seconds = time.monotonic() - started
     return report
 
@@ -115,31 +122,45 @@ def _score_chunk(
     model: ScoringModel,
     run_id: str,
     least_confidence: float,
+    taxonomy: Taxonomy,
 ) -> dict[date, dict[str, int]]:
     yesterday = [days[0] - timedelta(days=1)] if days[0] != lake.first_day() else []
     places = _places(lake)
     for table, place in places.items():
         place.discard_uncommitted(table, days)
-    notes = {"model_version": model.version}
+    notes = {"model_version": model.version, "taxonomy": taxonomy.name, "taxonomy_digest": taxonomy.digest}
+    labels = _labels(lake, days, taxonomy)
     groups = 1 + _people(lake, days, yesterday) // PEOPLE_A_GROUP
 
     # One Spark job: networks, then people, then days; what is done at each is written on the way.
     tables = _input(spark, lake, days, yesterday)
     if not tables:
-        return {day: _commit(places, [], day, run_id, notes) for day in days}
-    blocks = network_blocks(tables, days, model, least_confidence)
+        return {day: _commit(places, labels, day, run_id, notes) for day in days}
+    blocks = network_blocks(tables, days, model, least_confidence, taxonomy.tags)
     blocks = write_blocks(blocks, "network", places)
     state = read_days(spark, lake, "person_state", yesterday)
     blocks = person_blocks(blocks, state, days, groups, model)
     blocks = write_blocks(blocks, "group", {t: p for t, p in places.items() if t != "daily_score"})
     blocks = write_blocks(with_percentiles(blocks, model), "group", places)
-    files = written_files(blocks)
+    files = labels + written_files(blocks)
     return {day: _commit(places, files, day, run_id, notes) for day in days}
+
+
+def _labels(lake: Lake, days: Sequence[date], taxonomy: Taxonomy) -> list[WrittenFile]:
+    """What topics are called: a file on the first of `days` where that is another taxonomy than yesterday's.
+
+    Other days have no rows of their own; the newest that has some holds.
+    """
+    day = days[0]
+    yesterday = lake.manifest(TOPIC_LABEL, day - timedelta(days=1))
+    if yesterday and yesterday.notes.get("taxonomy_digest") == taxonomy.digest:
+        return []
+    return [WrittenFile(TOPIC_LABEL, day, lake.put_parquet(TOPIC_LABEL, day, topic_labels(taxonomy)))]
 
 
 def _places(lake: Lake) -> dict[str, Lake]:
     """Where the tables of a scored day lie, in the order in which they are committed."""
-    into_lake = ("person_state", "person_account", *NETWORK_STATES)
+    into_lake = (TOPIC_LABEL, "person_state", "person_account", *NETWORK_STATES)
     return dict.fromkeys(PERSON_OUTPUT, lake.pending) | dict.fromkeys(into_lake, lake)
 
 
@@ -182,13 +203,19 @@ def _people(lake: Lake, days: Sequence[date], yesterday: Sequence[date]) -> int:
 
 
 def run(job: Job) -> None:
-    """The job: options `home`, `days`, `run_id`, `master`, `model` and `identity_confidence`."""
+    """The job: options `home`, `days`, `run_id`, `master`, `model`, `identity_confidence`, `taxonomy` and
+    `taxonomy_unknown`.
+    """
     try:
         model = load_model(str(job.options.get("model", "v1")))
-    except ModelError as error:
+        unknown: Unknown = "drop" if job.options.get("taxonomy_unknown") == "drop" else "keep"
+        taxonomy = load_taxonomy(str(job.options.get("taxonomy") or DEFAULT), unknown)
+    except (ModelError, TaxonomyError) as error:
         raise JobError(str(error)) from error
     least_confidence = float(job.options.get("identity_confidence", 0.7))
-    report = score(job.spark(), Lake(job.home), job.days, model, job.run_id, least_confidence, job.say)
+    report = score(
+        job.spark(), Lake(job.home), job.days, model, job.run_id, least_confidence, job.say, taxonomy
+    )
     job.report(report.as_json())
 
 

@@ -138,6 +138,7 @@ class Measures(_Part):
     reach_mass: float = Field(gt=0)
     reactors: int = Field(gt=0)
     topic_minimum_evidence: float = Field(ge=0)
+    topic_saturation: float = Field(gt=0)
 
 
 class ScoringModel(_Part):

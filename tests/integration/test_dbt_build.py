@@ -235,7 +235,7 @@ def test_content_of_the_last_seven_days_leads(warehouse: Warehouse) -> None:
         f"""
         select count(*), count(distinct content_id) from staging.stg_activities
         where day > date '{LAST}' - 7 and kind in ('like', 'reply', 'repost')
-            and target_account_id != 'p{GONE}'
+            and target_account_id not in ('p{GONE}', 'p{OBJECTING}')
         """
     )
     found = warehouse.rows(

@@ -40,6 +40,7 @@ def stature(home: Path, *arguments: str, **environment: str) -> subprocess.Compl
             "STATURE_SAMPLE_PEOPLE: Input should be a valid integer",
         ),
         (["run", "--from", "2026-01-01"], {"STATURE_MODEL": "v0"}, "STATURE_MODEL is v0, and there is no"),
+        (["run", "--from", "2026-01-01"], {"STATURE_TAXONOMY": "/nowhere"}, "There is no taxonomy /nowhere"),
         (["run", "--from", "2026-01-01"], {"STATURE_INBOX": "/no/where"}, "/no/where"),
         (["run"], {"STATURE_FIRST_DAY": "2026"}, "STATURE_FIRST_DAY: "),
         (["show", "@ada@sample"], {}, "Nothing is published in "),

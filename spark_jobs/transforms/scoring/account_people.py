@@ -62,6 +62,18 @@ class PeopleOfAccounts:
             return np.zeros(len(actor), dtype=bool)
         return np.isin(actor * n + target, np.concatenate(siblings))
 
+    def holders(self, accounts: Accounts, day: int) -> Ints:
+        """A number a person, (accounts,): of the one who holds most of each account on that day.
+
+        Accounts without a link are people of their own. Numbers tell people apart on that day, no more.
+        """
+        account, rows = self._linked(accounts, day)
+        person, share = self.links.person[rows], self.links.share[rows]
+        most = np.lexsort((-person, share, account))
+        holder = len(self.links.person_ids) + np.arange(len(accounts))
+        holder[account[most]] = person[most]
+        return np.asarray(holder)
+
     def current(self, accounts: Accounts, network: str, ids: pa.Array, day: int) -> Holdings:
         """Who holds each account on that day; `ids` (accounts,) are the accounts' ids.
 

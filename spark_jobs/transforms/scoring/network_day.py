@@ -56,6 +56,7 @@ class DayEvents:
 
     `acted` (accounts,) marks who did anything, `posts` counts own posts; `customer` marks accounts
     of people whom the CRM knows. `late_days_seen` are the ages of all rows, 0 for the day's own.
+    `holder` numbers the person behind each account; without it, every account is somebody else's.
     """
 
     day: int
@@ -66,6 +67,7 @@ class DayEvents:
     customer: Bools
     late_days_seen: frozenset[int] = frozenset()
     about: ReactionTopics = field(default_factory=ReactionTopics.none)
+    holder: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,8 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         change_others_authority=moved.per_flow * (old_back - old_both),
         change_give_back=moved.per_flow * (arrived_total - old_back),
     )
-    topics = topic_day(state.topics, events.about, reactions, taken, pairs, trust, clock, model)
+    holder = np.arange(n) if events.holder is None else events.holder
+    topics = topic_day(state.topics, events.about, reactions, taken, pairs, trust, holder, clock, model)
     return NetworkDay(
         state=replace(
             state,

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.scoring_model import KINDS, POSTING_KINDS
+from spark_jobs.taxonomy import TagTopics
 from spark_jobs.transforms.scoring.account_people import PeopleOfAccounts
 from spark_jobs.transforms.scoring.accounts import NEVER, Accounts
 from spark_jobs.transforms.scoring.arrays import Bools, Ints, summed
@@ -14,6 +15,7 @@ from spark_jobs.transforms.scoring.blocks import Rows, codes, codes_or, sorted_u
 from spark_jobs.transforms.scoring.identity import link_intervals, standing_intervals
 from spark_jobs.transforms.scoring.network_day import DayEvents, NetworkState
 from spark_jobs.transforms.scoring.pairs import Follows, Pairs, Reactions
+from spark_jobs.transforms.scoring.topic_input import most_specific, pairs_above, topics_of_tags
 from spark_jobs.transforms.scoring.topics import ReactionTopics, Topics
 
 ALL_KINDS = (*KINDS, "post", "follow", "unfollow")
@@ -39,7 +41,9 @@ SAME_NAME = (
 class NetworkInput:
     """One network's records: ids numbered in order, columns as arrays."""
 
-    def __init__(self, network: str, tables: dict[str, Rows], least_confidence: float) -> None:
+    def __init__(
+        self, network: str, tables: dict[str, Rows], least_confidence: float, tags: TagTopics | None = None
+    ) -> None:
         self.network, self.tables = network, tables
         activity, snapshot, pairs = tables["activities"], tables["accounts"], tables["pair_state"]
         self.ids = sorted_universe(
@@ -54,16 +58,20 @@ class NetworkInput:
                 tables["person_account"].arrow("account_id"),
             ]
         )
-        self.topics = sorted_universe(
-            [tables["topic_state"].arrow("topic"), activity.arrow("topics").flatten()]
-        )
+        tags = tags or TagTopics()
+        # What was kept is looked up as well: after a change of taxonomy it goes on under its new topic.
+        self.kept_topics = topics_of_tags(tables["topic_state"].arrow("topic"), tags)
+        told = topics_of_tags(activity.arrow("topics").flatten(), tags)
+        self.topics = sorted_universe([self.kept_topics, told])
         self.actor = codes(activity.arrow("actor_account_id"), self.ids)
         self.target = codes_or(activity.arrow("target_account_id"), self.ids, -1)
         self.kind = codes(activity.arrow("kind"), pa.array(ALL_KINDS))
         self.late = np.maximum(activity.integers("late_days"), 0)
         self.occurred = activity.integers("occurred_at")
         self.activity_day = activity.integers("day")
-        self.topic_rows, self.topic_codes = _topic_rows(activity, self.topics)
+        self.topic_rows, self.topic_codes = most_specific(
+            *_topic_rows(activity, told, self.topics), pairs_above(self.topics, tags), len(self.topics)
+        )
         self.snapshot_account = codes(snapshot.arrow("account_id"), self.ids)
         self.snapshot_day = snapshot.integers("day")
         self.people = PeopleOfAccounts(
@@ -114,11 +122,15 @@ class NetworkInput:
     def _topics(self, accounts: Accounts) -> Topics:
         rows = self.tables["topic_state"]
         account = accounts.numbers_of(codes(rows.arrow("account_id"), self.ids))
-        topic = codes(rows.arrow("topic"), self.topics)
-        order = np.lexsort((topic, account))
-        return Topics(
-            account[order], topic[order], rows.numbers("attention")[order], rows.numbers("evidence")[order]
+        topic = codes_or(self.kept_topics, self.topics, -1)
+        known = topic >= 0
+        many = max(len(self.topics), 1)
+        # Two topics of yesterday may be one in today's taxonomy.
+        slots, place = np.unique(account[known] * many + topic[known], return_inverse=True)
+        attention, evidence = (
+            summed(place, rows.numbers(name)[known], len(slots)) for name in ("attention", "evidence")
         )
+        return Topics(slots // many, slots % many, attention, evidence)
 
     def day(self, state: NetworkState, day: int) -> tuple[NetworkState, DayEvents]:
         """The state with the day's newcomers and snapshots, and the day's events in its numbers."""
@@ -190,6 +202,7 @@ class NetworkInput:
             posts=np.bincount(actor[own], minlength=n).astype(np.float64),
             customer=self._customers(accounts, day),
             late_days_seen=frozenset(int(d) for d in np.unique(late)),
+            holder=self.people.holders(accounts, day),
             about=self._about(rows[reacting], actor[reacting], target[reacting], reactions),
         )
 
@@ -229,15 +242,18 @@ def _days_of_moments(moments: Ints) -> Ints:
     return np.where(moments == NEVER, NEVER, moments // (24 * 60 * 60 * 1_000_000))
 
 
-def _topic_rows(activity: Rows, topics: pa.Array) -> tuple[Ints, Ints]:
-    """(row, topic) of every topic of every activity, without doubles in a row."""
+def _topic_rows(activity: Rows, told: pa.Array, topics: pa.Array) -> tuple[Ints, Ints]:
+    """(row, topic) of every topic of every activity, without doubles in a row.
+
+    `told` are the topics of the activities' tags, one after the other.
+    """
     if len(activity) == 0:
         none = np.zeros(0, dtype=np.int64)
         return none, none
     rows = np.asarray(pc.list_parent_indices(activity.arrow("topics")).to_numpy(zero_copy_only=False)).astype(
         np.int64
     )
-    code = codes_or(activity.arrow("topics").flatten(), topics, -1)
+    code = codes_or(told, topics, -1)
     if len(rows) == 0:
         return rows, code
     unique = np.unique(np.column_stack((rows, code))[code >= 0], axis=0)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from spark_jobs.scoring_model import ScoringModel
+from spark_jobs.taxonomy import TagTopics
 from spark_jobs.transforms.scoring.account_people import Holdings
 from spark_jobs.transforms.scoring.accounts import NEVER
 from spark_jobs.transforms.scoring.arrays import Bools, Ints
@@ -37,14 +38,16 @@ def score_network(
     days: Sequence[int],
     model: ScoringModel,
     least_confidence: float,
+    tags: TagTopics | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Score one network over `days` (day numbers, in order, without gaps).
 
     `blocks` hold the network's rows of NETWORK_INPUT: the state after the day before the first (none
     on a history's first day), and the days' activities and snapshots. Yields, for each day, blocks of
-    NETWORK_STATES, person_account, and PERSON_INPUT without people's own state.
+    NETWORK_STATES, person_account, and PERSON_INPUT without people's own state. `tags` gives the topics of
+    tags; without it each tag is one.
     """
-    task = NetworkInput(network, tables_of(blocks, NETWORK_INPUT), least_confidence)
+    task = NetworkInput(network, tables_of(blocks, NETWORK_INPUT), least_confidence, tags)
     state = task.state()
     for day in days:
         state, events = task.day(state, day)

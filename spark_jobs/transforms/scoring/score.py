@@ -16,6 +16,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import IntegerType
 
 from spark_jobs.scoring_model import ScoringModel
+from spark_jobs.taxonomy import TagTopics
 from spark_jobs.transforms.scoring.block_tables import (
     NETWORK_INPUT,
     PERSON_INPUT,
@@ -26,13 +27,18 @@ from spark_jobs.transforms.scoring.person_task import rank_days, score_people
 
 
 def network_blocks(
-    tables: Mapping[str, DataFrame], days: Sequence[date], model: ScoringModel, least_confidence: float
+    tables: Mapping[str, DataFrame],
+    days: Sequence[date],
+    model: ScoringModel,
+    least_confidence: float,
+    tags: TagTopics | None = None,
 ) -> DataFrame:
     """Blocks of all networks' days: their states, and what the people's scores need.
 
     `tables` are rows of NETWORK_INPUT by name; one that is not there has no rows. States and
     person_account are of the day before; privacy_requests and crm_contact_accounts of all days up to
-    the last; the others of `days`. Links below `least_confidence` are not followed.
+    the last; the others of `days`. Links below `least_confidence` are not followed. `tags` gives the
+    topics of tags, and travels to the tasks with their code.
     """
     together = _union(
         [to_blocks(table.select(NETWORK_INPUT[name].names), name) for name, table in tables.items()]
@@ -40,7 +46,7 @@ def network_blocks(
     numbers = [day_number(day) for day in days]
 
     def run(key: tuple[pa.Scalar, ...], blocks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return score_network(key[0].as_py(), blocks, numbers, model, least_confidence)
+        return score_network(key[0].as_py(), blocks, numbers, model, least_confidence, tags)
 
     return together.groupBy("network").applyInArrow(run, block_schema("network"))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spark_jobs.scoring_model import ScoringModel
-from spark_jobs.transforms.scoring.arrays import Floats, Ints, summed
+from spark_jobs.transforms.scoring.arrays import Floats, Ints, ratio, summed
 from spark_jobs.transforms.scoring.pairs import PairDay, Reactions
 
 FAINTEST = 1e-4
@@ -18,7 +18,7 @@ FAINTEST = 1e-4
 class Topics:
     """Attention by account and topic, (rows,) each, sorted by account, then topic.
 
-    `attention` is a decayed sum of flow, `evidence` a decayed number of distinct trusted reactors.
+    `attention` is a decayed sum of flow, `evidence` a decayed number of distinct trusted people who reacted.
     """
 
     account: Ints
@@ -56,10 +56,14 @@ def topic_day(
     taken: Floats,
     pairs: PairDay,
     trust: Floats,
+    holder: Ints,
     clock: float,
     model: ScoringModel,
 ) -> Topics:
-    """Attention by topic after a day; `taken` (groups,) is what each reaction group gave."""
+    """Attention by topic after a day; `taken` (groups,) is what each reaction group gave.
+
+    A late row counts at its true age, as if it had come in time and faded since.
+    """
     kept = 0.5 ** (clock / model.level.slow_half_life_days)
     share = 1 - 0.5 ** (1 / model.level.slow_half_life_days)
     topics = int(max(before.topic.max(initial=-1), about.topic.max(initial=-1))) + 1
@@ -72,9 +76,33 @@ def topic_day(
     at_old, at_new = np.searchsorted(key, old_key), np.searchsorted(key, new_key)
     attention[at_old] = before.attention * kept
     evidence[at_old] = before.evidence * kept
-    # Fresh attention falls with repetition within a pair, so capped at one it counts people, not likes.
-    people = trust[reactions.actor[about.group]] * np.minimum(1.0, pairs.fresh[about.group]) * about.part
-    attention += share * summed(at_new, taken[about.group] * about.part, len(key))
-    evidence += summed(at_new, people, len(key))
+    aged = 0.5 ** (reactions.age / model.level.slow_half_life_days)
+    people = (
+        trust[reactions.actor] * pairs.give_back[pairs.pair] * newly_heard(reactions, pairs, holder, model)
+    )
+    attention += share * summed(at_new, (aged * taken)[about.group] * about.part, len(key))
+    evidence += summed(at_new, (aged * people)[about.group] * about.part, len(key))
     alive = attention >= FAINTEST
     return Topics(key[alive] // topics, key[alive] % topics, attention[alive], evidence[alive])
+
+
+def newly_heard(reactions: Reactions, pairs: PairDay, holder: Ints, model: ScoringModel) -> Floats:
+    """How much of one person each reaction group adds to the people who were heard from, (groups,).
+
+    Between two people it adds up to about one, whatever their accounts, the kinds and the days: what is
+    counted is how far 1 - e^(-mass / saturation) rises, mass being what all accounts of the one lately
+    gave all those of the other. So nobody is an expert by the zeal of a single reader.
+    """
+    people = int(holder.max(initial=0)) + 1
+    of_pair = holder[pairs.pairs.actor] * people + holder[pairs.pairs.target]
+    today, place = np.unique(of_pair[pairs.pair], return_inverse=True)
+    weights = np.array(model.kinds.in_order())
+    arriving = weights[reactions.kind] * reactions.count * 0.5 ** (reactions.age / model.pair.half_life_days)
+    added = summed(place, arriving, len(today))
+    at = np.searchsorted(today, of_pair)
+    met = today[np.minimum(at, max(len(today) - 1, 0))] == of_pair if len(today) else at < 0
+    after = summed(at[met], pairs.pairs.mass[met], len(today))
+    before = np.maximum(after - added, 0.0)
+    scale = model.measures.topic_saturation
+    risen = np.exp(-before / scale) - np.exp(-after / scale)
+    return np.asarray(risen[place] * ratio(arriving, added[place]))

@@ -43,6 +43,7 @@ LAKE = [
     "score_part",
     "score_change",
     "score_reactor",
+    "topic_label",
     "topic_score",
     "ledger_leaf",
     "ledger_digest",

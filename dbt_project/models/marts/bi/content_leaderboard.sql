@@ -1,6 +1,7 @@
 {{ config(materialized='table') }}
 
--- The thousand pieces of content with the most reactions delivered in the last seven days.
+-- The thousand pieces of content that most trusted people reacted to in the last seven days. Counting people as far as
+-- they are trusted, and each once, is what a thousand fakes or one zealous friend cannot move.
 with reactions as (
     select
         activities.network,
@@ -12,6 +13,8 @@ with reactions as (
     cross join {{ ref('int_latest_day') }} as latest
     where
         activities.day > latest.day - 7
+        -- What is delivered late is not news again.
+        and activities.occurred_at >= latest.day - 6
         and activities.kind in ('like', 'repost', 'quote', 'reply')
         and activities.content_id is not null
 ),
@@ -72,30 +75,68 @@ owned as (
         on content.network = owners.network and content.owner_account_id = owners.account_id
 ),
 
-counted as (
+-- An objection suspends more than the score: whoever objects is ranked nowhere until it is answered.
+objecting as (
+    select
+        network,
+        account_id
+    from {{ ref('int_privacy_request') }}
+    where request = 'object' and account_id is not null
+),
+
+unlisted as (
+    select person_id from {{ ref('int_withheld_person') }}
+    union all
+    select coalesce(accounts.person_id, 'acct:' || objecting.network || ':' || objecting.account_id) as person_id
+    from objecting
+    left join accounts
+        on objecting.network = accounts.network and objecting.account_id = accounts.account_id
+),
+
+by_reactor as (
     select
         owned.network,
         owned.content_id,
         owned.person_id,
         owned.author_account_id,
         owned.posted_at,
+        coalesce(reactors.person_id, 'acct:' || reactions.network || ':' || reactions.actor_account_id) as reactor_id,
         count(*) as reactions,
         count(*) filter (where reactions.kind = 'like') as likes,
         count(*) filter (where reactions.kind = 'repost') as reposts,
         count(*) filter (where reactions.kind = 'quote') as quotes,
         count(*) filter (where reactions.kind = 'reply') as replies,
-        count(distinct reactions.actor_account_id) as distinct_reactors
+        coalesce(max(states.trust), 0) as trust
     from owned
     inner join reactions
         on owned.network = reactions.network and owned.content_id = reactions.content_id
     left join accounts as reactors
         on reactions.network = reactors.network and reactions.actor_account_id = reactors.account_id
-    anti join {{ ref('int_withheld_person') }} as withheld
-        on owned.person_id = withheld.person_id
-    where
-        coalesce(reactors.person_id, 'acct:' || reactions.network || ':' || reactions.actor_account_id)
-        is distinct from owned.person_id
-    group by owned.network, owned.content_id, owned.person_id, owned.author_account_id, owned.posted_at
+    left join {{ ref('stg_account_state') }} as states
+        on reactions.network = states.network and reactions.actor_account_id = states.account_id
+    anti join unlisted
+        on owned.person_id = unlisted.person_id
+    group by owned.network, owned.content_id, owned.person_id, owned.author_account_id, owned.posted_at, reactor_id
+),
+
+counted as (
+    select
+        network,
+        content_id,
+        person_id,
+        author_account_id,
+        posted_at,
+        cast(sum(reactions) as bigint) as reactions,
+        cast(sum(likes) as bigint) as likes,
+        cast(sum(reposts) as bigint) as reposts,
+        cast(sum(quotes) as bigint) as quotes,
+        cast(sum(replies) as bigint) as replies,
+        count(*) as distinct_reactors,
+        -- Rounded, so that the order in which doubles are added up decides no rank.
+        round(sum(trust), 4) as trusted_reactors
+    from by_reactor
+    where reactor_id is distinct from person_id
+    group by network, content_id, person_id, author_account_id, posted_at
 )
 
 select
@@ -110,6 +151,7 @@ select
     quotes,
     replies,
     distinct_reactors,
-    rank() over (order by reactions desc, distinct_reactors desc) as rank
+    trusted_reactors,
+    rank() over (order by trusted_reactors desc, distinct_reactors desc, reactions desc) as rank
 from counted
-qualify rank() over (order by reactions desc, distinct_reactors desc) <= 1000
+qualify rank() over (order by trusted_reactors desc, distinct_reactors desc, reactions desc) <= 1000

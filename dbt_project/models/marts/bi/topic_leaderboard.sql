@@ -17,6 +17,9 @@ with ranked as (
 select
     ranked.day,
     ranked.topic,
+    coalesce(labels.label, ranked.topic) as label,
+    labels.parent,
+    labels.parent_label,
     ranked.rank,
     ranked.person_id,
     people.display_name,
@@ -26,4 +29,6 @@ select
 from ranked
 left join {{ ref('person') }} as people
     on ranked.person_id = people.person_id
+left join {{ ref('int_topic_label') }} as labels
+    on ranked.topic = labels.topic
 where ranked.rank <= 100

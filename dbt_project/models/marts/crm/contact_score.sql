@@ -31,10 +31,12 @@ largest_parts as (
 topics as (
     select
         topics.person_id,
-        max(topics.topic) filter (where topics.rank = 1) as topic_1,
-        max(topics.topic) filter (where topics.rank = 2) as topic_2,
-        max(topics.topic) filter (where topics.rank = 3) as topic_3
+        max(coalesce(labels.label, topics.topic)) filter (where topics.rank = 1) as topic_1,
+        max(coalesce(labels.label, topics.topic)) filter (where topics.rank = 2) as topic_2,
+        max(coalesce(labels.label, topics.topic)) filter (where topics.rank = 3) as topic_3
     from {{ ref('stg_topic_score') }} as topics
+    left join {{ ref('int_topic_label') }} as labels
+        on topics.topic = labels.topic
     inner join {{ ref('int_latest_day') }} as latest
         on topics.day = latest.day
     semi join {{ ref('int_ledger_revision') }} as revisions

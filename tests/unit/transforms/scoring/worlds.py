@@ -18,12 +18,12 @@ START = date(2026, 1, 1)
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def network_input(activities, accounts=(), links=(), requests=()):
+def network_input(activities, accounts=(), links=(), requests=(), tags=None):
     """A network's task from tuples.
 
     activities: (day offset, kind, actor, target, late days, topics); accounts: (day offset, account,
     created, verified); links: (day offset, account, person, share); requests: (day offset, account,
-    request).
+    request). `tags` gives the topics of tags.
     """
 
     def at(offset):
@@ -85,7 +85,7 @@ def network_input(activities, accounts=(), links=(), requests=()):
         name: Rows(pa.Table.from_pylist(rows.get(name, []), schema=schema))
         for name, schema in NETWORK_INPUT.items()
     }
-    return NetworkInput("net", tables, 0.7)
+    return NetworkInput("net", tables, 0.7, tags)
 
 
 def run(task: NetworkInput, days: int, model=MODEL) -> dict[int, NetworkDay]:
