@@ -217,7 +217,10 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
 def _seeds(
     accounts: Accounts, pairs: PairDay, age: Floats, events: DayEvents, drawn_on: int, model: ScoringModel
 ) -> tuple[Bools, int]:
-    order = np.arange(len(accounts))
+    # Ties fall to who is a seed already, then to who is listened to more: no name decides, unless two
+    # accounts are alike in all of this; between those any choice is as good, and ids keep it the same.
+    heard = np.round(_received_pairs(pairs, pairs.saturated * pairs.give_back, len(accounts)), 9)
+    order = np.argsort(np.lexsort((-heard, ~accounts.seed)))
     known = known_seeds(accounts.verified, events.customer, age, order, model.trust)
     if known.any():
         return known, drawn_on

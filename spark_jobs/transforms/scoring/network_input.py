@@ -74,6 +74,9 @@ class NetworkInput:
         )
         self.snapshot_account = codes(snapshot.arrow("account_id"), self.ids)
         self.snapshot_day = snapshot.integers("day")
+        # Whoever says whose an account is has seen it: a link that comes first waits for nothing.
+        self.linked_account = codes(tables["identity_links"].arrow("account_id"), self.ids)
+        self.linked_day = tables["identity_links"].integers("day")
         self.people = PeopleOfAccounts(
             link_intervals(tables["person_account"], tables["identity_links"], self.ids, least_confidence),
             standing_intervals(tables["privacy_requests"], self.ids),
@@ -138,7 +141,14 @@ class NetworkInput:
         snapshots = np.flatnonzero(self.snapshot_day == day)
         target = self.target[rows]
         seen = np.unique(
-            np.concatenate((self.actor[rows], target[target >= 0], self.snapshot_account[snapshots]))
+            np.concatenate(
+                (
+                    self.actor[rows],
+                    target[target >= 0],
+                    self.snapshot_account[snapshots],
+                    self.linked_account[self.linked_day == day],
+                )
+            )
         )
         accounts, numbers = state.accounts.joined_by(seen, day)
         accounts = self._with_snapshots(accounts, snapshots)

@@ -140,3 +140,20 @@ def test_names_do_not_matter():
     for index in range(20):
         name = f"a{index:03d}"
         assert level(other, two, renamed(name)) == pytest.approx(level(task, one, name), abs=1e-9)
+
+
+def test_who_is_listened_to_more_is_drawn_before_a_name_is():
+    # Three accounts of one age, each heard by one other; only how much tells them apart.
+    for first, second, third in (("a", "b", "c"), ("c", "a", "b"), ("b", "c", "a")):
+        heard = [(first, 1), (second, 3), (third, 2)]
+        activities = [
+            (0, "like", f"reader of {name}", name, 0, ()) for name, times in heard for _ in range(times)
+        ]
+        activities += [(0, "post", name, None, 0, ()) for name in (first, second, third)]
+        accounts = [(0, name, OLD, False) for name in (first, second, third)]
+        task = network_input(activities, accounts)
+        drawn = run(task, 1)[0]
+        seeds = {
+            name for name in (first, second, third) if drawn.state.accounts.seed[number(task, drawn, name)]
+        }
+        assert seeds == {second}
