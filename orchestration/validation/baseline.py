@@ -99,6 +99,9 @@ def _load(con: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> None:
         return relation(con, found, found.rows)
 
     window = [day + timedelta(days=n) for n in range(1 - HORIZON_DAYS, HORIZON_DAYS + 1)]
+    # The state of follows is whole on some days only; the follows and unfollows since then complete it.
+    whole = _last_whole(lake, day)
+    since = [known for known in lake.days("activities") if (whole or date.min) < known <= day]
     snapshots = [known for known in lake.days("accounts") if known <= day]
     con.execute(
         f"""
@@ -119,14 +122,31 @@ def _load(con: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> None:
         GROUP BY ALL;
 
         CREATE TEMP TABLE follow AS
-        SELECT DISTINCT network, actor_account_id AS actor, target_account_id AS target
-        FROM {of("follow_state", [day])};
+        SELECT network, actor_account_id AS actor, target_account_id AS target FROM (
+            SELECT
+                network, actor_account_id, target_account_id, 'follow' AS kind,
+                day, since AS moment, '' AS id
+            FROM {of("follow_state", [whole] if whole else [])}
+            UNION ALL
+            SELECT network, actor_account_id, target_account_id, kind, day, occurred_at, activity_id
+            FROM {of("activities", since)}
+            WHERE kind IN ('follow', 'unfollow') AND target_account_id IS NOT NULL
+        )
+        GROUP BY ALL HAVING arg_max(kind, (day, moment, id)) = 'follow';
 
         CREATE TEMP TABLE snapshot AS
         SELECT network, account_id, arg_max(followers, observed_at) AS followers
         FROM {of("accounts", snapshots)} WHERE followers IS NOT NULL GROUP BY ALL;
         """
     )
+
+
+def _last_whole(lake: Lake, day: date) -> date | None:
+    for known in reversed(lake.days("follow_state")):
+        manifest = lake.manifest("follow_state", known) if known <= day else None
+        if manifest and manifest.notes.get("whole"):
+            return known
+    return None
 
 
 def _add_ranks(con: duckdb.DuckDBPyConnection, name: str, edges: str) -> None:

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import pyarrow as pa
 import pytest
 
 from orchestration.validation.baseline import TABLE, due_days, measure, update
 from spark_jobs.lake import Lake
-from tests.fixtures.lake_days import at, put
+from tests.fixtures.lake_days import at, put, schema
 
 FIRST = date(2026, 1, 5)
 DAY = date(2026, 1, 31)
 LAST = DAY + timedelta(days=30)
+WHOLE = {"whole": True}
 Rows = list[dict[str, Any]]
 
 
@@ -65,6 +67,12 @@ BEFORE = [
     *(reaction(f"b{n}", -1, "a1", "b", "mention") for n in range(2)),
     *(reaction(f"s{n}", 0, "y", "s") for n in range(2)),
     *(reaction(f"z{n}", 0, "b", "z") for n in range(5)),
+    # Before the state was whole, and so no news; then a follow, one that is taken back, and one that ends.
+    reaction("f0", -3, "y", "z", "follow"),
+    reaction("f1", -1, "x", "a1", "follow"),
+    reaction("f2", -1, "z", "a1", "follow"),
+    reaction("f3", 0, "z", "a1", "unfollow"),
+    reaction("f4", 0, "z", "b", "unfollow"),
 ]
 AFTER = [
     reaction("n1", 1, "x", "a1", "repost"),
@@ -98,7 +106,12 @@ def lake_with(root: Path) -> Lake:
     put(lake, "accounts", FIRST, [snapshot | {"account_id": "a1", "handle": "a", "followers": 7}])
     put(lake, "accounts", day(1), [snapshot | {"account_id": "a1", "handle": "a", "followers": 99}])
     follows = [("x", "a1"), ("y", "a2"), ("x", "b"), ("y", "b"), ("a1", "b"), ("a1", "a2")]
-    put(lake, "follow_state", DAY, [follow(actor, target) for actor, target in follows])
+    # The state is whole two days before; what happened since then is in the activities alone.
+    stood = [follow(actor, target) for actor, target in [*follows[1:], ("z", "b")]]
+    lake.write_arrow(
+        "follow_state", day(-2), pa.Table.from_pylist(stood, schema("follow_state")), "test", WHOLE
+    )
+    put(lake, "follow_state", DAY, [])
     return lake
 
 
