@@ -37,6 +37,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+models = typer.Typer(help="Versions of the scoring model.", no_args_is_help=True)
+app.add_typer(models, name="model")
 console = Console(highlight=False)
 
 
@@ -148,6 +150,24 @@ def accept(
     for check in accept_checks(settings(), day, reason):
         console.print(f"Accepted: {check}", markup=False)
     console.print(f"Run the day again: stature run --from {day}")
+
+
+@models.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A version, such as v1, or a YAML file.")],
+    second: Annotated[str, typer.Argument(help="The version or file to try out.")],
+    start: Annotated[date, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First day.")],
+    end: Annotated[date, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last day.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Write all of it as JSON as well.")] = None,
+) -> None:
+    """Run two models side by side on this home's history, and say how they differ. Publishes nothing."""
+    from orchestration.commands.compare import compare_models, page, write_report
+
+    with console.status("Starting") as status:
+        found = compare_models(settings(), first, second, start, end, status.update)
+    if out:
+        write_report(found, out)
+    console.print(page(found))
 
 
 @app.command()

@@ -59,6 +59,18 @@ class Settings(BaseSettings):
     def _found(cls, value: str) -> str:
         return value if value == "default" else str(Path(value).expanduser().resolve())
 
+    def job_options(self) -> dict[str, object]:
+        """What every Spark job is told of the settings, whoever starts it."""
+        return {
+            "home": self.home,
+            "master": self.spark_master,
+            "driver_memory": self.spark_driver_memory,
+            "model": self.model,
+            "identity_confidence": self.identity_confidence,
+            "taxonomy": self.taxonomy,
+            "taxonomy_unknown": self.taxonomy_unknown,
+        }
+
     @field_validator("home", "inbox")
     @classmethod
     def _absolute(cls, value: str | None) -> str | None:

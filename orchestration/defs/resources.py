@@ -91,15 +91,9 @@ class SparkJobs(dg.ConfigurableResource[Any]):
         """The job's report. Raises dg.Failure with the job's own reason."""
         configured = home.settings
         extras = {
-            "home": configured.home,
+            **configured.job_options(),
             "days": [day.isoformat() for day in days],
             "run_id": context.run.run_id,
-            "master": configured.spark_master,
-            "driver_memory": configured.spark_driver_memory,
-            "model": configured.model,
-            "identity_confidence": configured.identity_confidence,
-            "taxonomy": configured.taxonomy,
-            "taxonomy_unknown": configured.taxonomy_unknown,
             **options,
         }
         reader = _Messages()

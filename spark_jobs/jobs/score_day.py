@@ -208,15 +208,20 @@ def run(job: Job) -> None:
     """
     try:
         model = load_model(str(job.options.get("model", "v1")))
+    except ModelError as error:
+        raise JobError(str(error)) from error
+    job.report(score_with(job, Lake(job.home), model).as_json())
+
+
+def score_with(job: Job, lake: Lake, model: ScoringModel) -> ScoreReport:
+    """Score the job's days in `lake` by `model`, all else as the job's options say."""
+    try:
         unknown: Unknown = "drop" if job.options.get("taxonomy_unknown") == "drop" else "keep"
         taxonomy = load_taxonomy(str(job.options.get("taxonomy") or DEFAULT), unknown)
-    except (ModelError, TaxonomyError) as error:
+    except TaxonomyError as error:
         raise JobError(str(error)) from error
     least_confidence = float(job.options.get("identity_confidence", 0.7))
-    report = score(
-        job.spark(), Lake(job.home), job.days, model, job.run_id, least_confidence, job.say, taxonomy
-    )
-    job.report(report.as_json())
+    return score(job.spark(), lake, job.days, model, job.run_id, least_confidence, job.say, taxonomy)
 
 
 if __name__ == "__main__":

@@ -175,10 +175,27 @@ def load_model(version: str) -> ScoringModel:
     if version not in versions():
         raise ModelError(f"There is no scoring model {version!r}; there are: {', '.join(versions())}.")
     path = _FOLDER / f"{version}.yaml"
-    try:
-        model = ScoringModel.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ModelError(f"scoring_model/{path.name}: {error}") from error
+    model = _read(path, f"scoring_model/{path.name}")
     if model.version != version:
         raise ModelError(f"scoring_model/{path.name} names itself {model.version!r}.")
     return model
+
+
+def model_of(name: str) -> ScoringModel:
+    """A version by its name, or one that is tried out by its file: what ends in .yaml or .yml is a path.
+
+    Raises ModelError as `load_model` does.
+    """
+    if not name.endswith((".yaml", ".yml")):
+        return load_model(name)
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise ModelError(f"There is no scoring model at {path}.")
+    return _read(path, str(path))
+
+
+def _read(path: Path, called: str) -> ScoringModel:
+    try:
+        return ScoringModel.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+        raise ModelError(f"{called}: {error}") from error

@@ -48,6 +48,21 @@ def stature(home: Path, *arguments: str, **environment: str) -> subprocess.Compl
         (["export", "daily_score", "--out", "x.csv"], {}, "Nothing is published in "),
         (["restate", "--day", "2026-01-01", "--reason", "r"], {}, "Nothing is published yet"),
         (
+            ["model", "compare", "v1", "v0", "--from", "2026-01-01", "--to", "2026-01-02"],
+            {},
+            "There is no scoring model 'v0'; there are: v1",
+        ),
+        (
+            ["model", "compare", "v1", "no.yaml", "--from", "2026-01-01", "--to", "2026-01-02"],
+            {},
+            "There is no scoring model at no.yaml",
+        ),
+        (
+            ["model", "compare", "v1", "v1", "--from", "2026-01-01", "--to", "2026-01-02"],
+            {},
+            "Nothing is published in ",
+        ),
+        (
             ["demo"],
             {"STATURE_NETWORKS": "inbox", "STATURE_INBOX": "."},
             "The demo runs the sample network alone",
