@@ -23,6 +23,7 @@ AGAINST_THE_PAST = (
     "people",
     "scored_share",
     "psi",
+    "psi_30d",
     "change_p50",
     "change_p99",
 )

@@ -48,6 +48,13 @@ class Bounds:
     # A PSI of a quarter is the usual line for another population; from one day to the next it stays
     # far below 0.01.
     psi: float = 0.25
+    # Over a month, the same line, and a warning before it. It holds for settled people alone: trust takes
+    # 52 days to reach its full height and the slow mean 25 to halve, so of the rise from nothing little is
+    # left after ninety. A real log that falls from 22,000 to 3,000 reactions a month goes up to 0.16.
+    psi_30d: float = 0.25
+    psi_30d_warning: float = 0.1
+    settled_days: int = 90
+    settled_min_people: int = 200
     # On steady input half of the people move less than 0.2 points a day and 99 of 100 less than 1.5.
     change_p50: float = 2.0
     change_p99: float = 10.0

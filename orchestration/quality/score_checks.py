@@ -11,11 +11,13 @@ from datetime import date, timedelta
 
 import duckdb
 
+from orchestration.quality.acceptance import accepted_days
 from orchestration.quality.bounds import Bounds
 from orchestration.quality.measure import Rule, Table, count_where, relation, spans
 from orchestration.quality.panel import NONE_MAY, Check, Panel, Reading, contract_panel
 from orchestration.quality.profile import judged_if, psi, recent
 from orchestration.quality.results import History
+from orchestration.quality.stability import add_stability, references, shifts
 from spark_jobs.lake import Lake
 
 BINS = 10
@@ -84,6 +86,9 @@ def score_panels(
     for day in days:
         _add_sums(panels, day, found[day], bounds)
     _add_moves(scores, days, found, past, bounds)
+    compared = references(days, accepted_days(lake))
+    moved = shifts(con, lambda of_days: _scores(con, lake, of_days), compared, tables["daily_score"].rows)
+    add_stability(scores, days, moved, compared, lake.first_day(), bounds)
     return list(panels.values())
 
 

@@ -14,7 +14,7 @@ from orchestration.validation import baseline
 from orchestration.validation.measures import deciles, forecasts, wilson
 from spark_jobs.contracts import contracts
 from spark_jobs.lake import Lake
-from tests.fixtures.lake_days import FIRST, Community, at, days_from, put
+from tests.fixtures.lake_days import FIRST, Community, at, days_from, put, schema
 from tests.fixtures.warehouse import MARTS, Warehouse, failures
 
 COMMUNITY = Community(people=40)
@@ -80,7 +80,8 @@ def _put_validation(lake: Lake) -> None:
         {"network": "forum", "actor_account_id": f"p{a}", "target_account_id": f"p{b}", "since": at(FIRST)}
         for a, b in sorted(pairs)
     ]
-    put(lake, "follow_state", EVALUATED, ends)
+    follows = pa.Table.from_pylist(ends, schema("follow_state"))
+    lake.write_arrow("follow_state", EVALUATED, follows, "test", {"whole": True})
     came = {"crm": "crm", "source": "test", "kind": "referral", "occurred_at": at(LAST)}
     put(lake, "outcomes", LAST, [came | {"outcome_id": f"o{n}", "contact_id": f"c{n}"} for n in REFERRING])
     lake.write_arrow(baseline.TABLE, EVALUATED, baseline.measure(lake, EVALUATED), "test")
@@ -168,10 +169,10 @@ def test_stability_of_a_calm_community(warehouse: Warehouse) -> None:
     columns = "day, people, people_compared, psi_1d is null, largest_move, verdict"
     rows = warehouse.rows(f"select {columns} from bi.score_stability order by day")
     assert [row[0] for row in rows] == DAYS
-    assert rows[0][1:] == (39, 0, True, None, "ok")
+    assert rows[0][1:] == (39, 0, True, None, "not_judged")
     for day, people, compared, without_psi, largest, verdict in rows[1:]:
         moves = np.abs(COMMUNITY.scores(day) - COMMUNITY.scores(day - timedelta(days=1)))
-        assert (people, compared, without_psi, verdict) == (39, 39, False, "ok")
+        assert (people, compared, without_psi, verdict) == (39, 39, False, "not_judged")
         assert largest == pytest.approx(np.nanmax(moves), abs=1e-4)
 
 

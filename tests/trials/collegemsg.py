@@ -27,6 +27,15 @@ import pyarrow.parquet as pq
 
 NETWORK = "collegemsg"
 SINGLE_DAYS = (5, 50, 190)
+PREDICTORS = (
+    "score",
+    "momentum",
+    "log_followers",
+    "reactions_7d",
+    "reactions_30d",
+    "pagerank_follows",
+    "pagerank_reactions",
+)
 
 
 def read_log(log: Path) -> list[tuple[str, str, datetime]]:
@@ -143,6 +152,40 @@ def report(log: Path, home: str) -> str:
     return "\n".join(lines)
 
 
+def foresight(home: str) -> str:
+    """What foretold the next thirty days, by month-end and predictor, and how calm scores were: Markdown."""
+    with duckdb.connect(f"{home}/warehouse/published/stature.duckdb", read_only=True) as connection:
+        rows = connection.execute(
+            """
+            select as_of_day, predictor, sum(people), any_value(spearman), any_value(top_decile_lift)
+            from bi.score_validation group by as_of_day, predictor
+            """
+        ).fetchall()
+        calm = connection.execute(
+            """
+            select max(psi_30d), count(*) filter (where verdict = 'warn'),
+                   count(*) filter (where verdict = 'block'), count(*)
+            from bi.score_stability where verdict <> 'not_judged'
+            """
+        ).fetchone()
+    found = {(day, predictor): (people, spearman, lift) for day, predictor, people, spearman, lift in rows}
+    days = sorted({day for day, _ in found})
+    head = [f"{day} ({found[day, PREDICTORS[0]][0]} people)" for day in days]
+    lines = ["| rank correlation, top-decile lift | " + " | ".join(head) + " |", "|---|" + "---|" * len(days)]
+    for predictor in PREDICTORS:
+        cells = (
+            "-" if spearman is None else f"{spearman:.3f}, {lift:.2f}"
+            for _, spearman, lift in (found[day, predictor] for day in days)
+        )
+        lines.append(f"| {predictor} | " + " | ".join(cells) + " |")
+    highest = "-" if calm[0] is None else f"{calm[0]:.3f}"
+    lines += [
+        "",
+        f"PSI over 30 days: at most {highest}; of {calm[3]} days judged {calm[1]} warn, {calm[2]} block",
+    ]
+    return "\n".join(lines)
+
+
 def stature(folder: Path, home: str, first: date, last: date) -> tuple[float, str]:
     """Run the days in a home of `folder`; seconds and what was printed."""
     environment = os.environ | {
@@ -188,6 +231,7 @@ def main() -> None:
     seconds, output = stature(arguments.to, "home", days[0], days[-1])
     print(f"{days[0]} to {days[-1]} in one run: {seconds:.0f} s\n{output}")  # noqa: T201
     print(report(arguments.log, str(arguments.to / "home")))  # noqa: T201
+    print(f"\n{foresight(str(arguments.to / 'home'))}\n")  # noqa: T201
     for number, cost, stages in cost_curve(arguments.to, days[0], days[-1]):
         print(f"day {number} alone: {cost:.1f} s ({stages})")  # noqa: T201
 

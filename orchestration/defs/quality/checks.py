@@ -5,6 +5,7 @@ only warns, so that these are published; the run then fails at its end and says 
 """
 
 import time
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -17,6 +18,7 @@ from orchestration.defs.tables import key
 from orchestration.defs.warehouse.published import COPY
 from orchestration.quality import check_conform, check_scores
 from orchestration.quality.results import Stage
+from orchestration.quality.stability import warnings
 from orchestration.runs import read_history, unpublished
 
 # The checks below write it; Dagster lets a check make no asset.
@@ -57,9 +59,8 @@ def conform_checks(context: dg.AssetCheckExecutionContext, home: Home) -> dg.Ass
 def score_checks(context: dg.AssetCheckExecutionContext, home: Home) -> dg.AssetCheckResult:
     started = time.perf_counter()
     todo = days_before_failure(home.lake, _todo(context, home), ["conform"])
-    if todo:
-        check_scores(home.lake, todo, context.run.run_id)
-    return _verdict(context, home, todo, "score", time.perf_counter() - started)
+    warned = warnings(check_scores(home.lake, todo, context.run.run_id)) if todo else []
+    return _verdict(context, home, todo, "score", time.perf_counter() - started, warned)
 
 
 @dg.asset_check(
@@ -86,7 +87,12 @@ def _todo(context: dg.AssetCheckExecutionContext, home: Home) -> list[date]:
 
 
 def _verdict(
-    context: dg.AssetCheckExecutionContext, home: Home, days: list[date], stage: Stage, seconds: float
+    context: dg.AssetCheckExecutionContext,
+    home: Home,
+    days: list[date],
+    stage: Stage,
+    seconds: float,
+    warned: Sequence[str] = (),
 ) -> dg.AssetCheckResult:
     failure = first_failure(home.lake, days, [stage])
     docs = f"{home.settings.home}/quality/data_docs/index.html"
@@ -95,8 +101,11 @@ def _verdict(
         "seconds": round(seconds, 2),
         "data docs": dg.MetadataValue.path(docs),
     }
+    if warned:
+        metadata["warnings"] = "; ".join(warned)
     if failure is None:
-        context.log.info(f"{len(days)} days passed" if days else "nothing to do")
+        said = f"; {warned[-1]}" if warned else ""
+        context.log.info(f"{len(days)} days passed{said}" if days else "nothing to do")
         return dg.AssetCheckResult(passed=True, metadata=metadata)
     passed = days_before_failure(home.lake, days, [stage])
     description = f"{failure.day} did not pass: {failure.why}"
