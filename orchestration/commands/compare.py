@@ -253,7 +253,7 @@ def _movers(found: Comparison) -> Table:
         table.add_row(
             f"{mover.first:.1f}",
             f"{mover.second:.1f}",
-            f"{mover.difference:+.1f}",
+            f"{mover.difference:+.2f}",
             Text(name),
             reasons(mover),
         )
