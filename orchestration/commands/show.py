@@ -30,7 +30,11 @@ UNSCORED = {
     "no_legal_basis": "there is no legal basis for scoring this contact",
 }
 
-PARTS = {"base": "base: everybody begins here", "ceiling": "ceiling of a young account"}
+PARTS = {
+    "base": "base: everybody begins here",
+    "ceiling": "ceiling of a young account",
+    "accounts": "accounts that joined or left lately",
+}
 CAUSES = {
     "new_attention": "new attention",
     "fading": "older attention fading",

@@ -129,6 +129,11 @@ class Ceiling(_Part):
     points_per_day: float = Field(gt=0)
 
 
+class Identity(_Part):
+    half_life_days: float = Field(gt=0)
+    points_a_day: float = Field(gt=0)
+
+
 class Interval(_Part):
     z: float = Field(gt=0)
     evidence_weight: float = Field(ge=0)
@@ -157,6 +162,7 @@ class ScoringModel(_Part):
     level: Level
     score: Score
     ceiling: Ceiling
+    identity: Identity
     interval: Interval
     measures: Measures
 

@@ -21,6 +21,7 @@ class Accounts:
     `code` is an account's place among all ids of the network that the task in hand knows, in order:
     ids are text and slow to compare, so inside the model there are only numbers. Days are counted
     from 1970-01-01. `created` is NEVER where unknown, `last_active` where the account never acted.
+    `own_score` is the score that a person of this account alone would have, NaN before its first action.
     `slow` is (accounts, kinds): the slow mean's decayed sums by kind; its weights are `weight` and,
     squared, `weight_sq`; `slow_sq` sums squared daily flows.
     """
@@ -45,6 +46,7 @@ class Accounts:
     fast: Floats
     fast_weight: Floats
     rising_days: Ints
+    own_score: Floats
 
     def __len__(self) -> int:
         return len(self.code)
@@ -91,6 +93,7 @@ class Accounts:
             fast=zero(),
             fast_weight=zero(),
             rising_days=np.zeros(n, dtype=np.int64),
+            own_score=np.full(n, np.nan),
         )
 
     def joined_by(self, codes: Ints, day: int) -> tuple[Accounts, Ints]:

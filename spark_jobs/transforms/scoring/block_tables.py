@@ -81,8 +81,8 @@ PERSON_INPUT: Mapping[str, pa.Schema] = {
     "person_state": PERSON_STATE,
     "account_day": pa.schema(
         _DAY
-        + _texts("person_id", "network")
-        + _numbers("share")
+        + _texts("person_id", "network", "came_from")
+        + _numbers("share", "share_before", "share_start", "own_score")
         + [("has_acted", pa.bool_()), ("standing", pa.int64())]
         + _numbers(*ACCOUNT_MEASURES)
         + _numbers(*(f"change_{cause}" for cause in LEVEL_CAUSES))

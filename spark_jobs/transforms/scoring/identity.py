@@ -6,9 +6,11 @@ task's ids, people codes among `person_ids`.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +21,9 @@ from spark_jobs.transforms.scoring.blocks import Rows, codes, sorted_universe
 
 FOR_EVER = int(np.iinfo(np.int32).max)
 """A day number after all days, for intervals that have not ended."""
+
+BEFORE_ALL = int(np.iinfo(np.int32).min)
+"""A day number before all days, for what holds from an account's first sight."""
 
 NOTHING_FORBIDS, NEVER_ACTED, OPTED_OUT, OBJECTION, ERASED = range(5)
 """Codes of an account's standing; the higher is the stronger where a person's accounts differ."""
@@ -33,13 +38,51 @@ REQUEST_CODES = {
     "erase": ERASED,
 }
 
+UNHEARD = -1
+"""Instead of the moment of the newest statement of an account that no link names."""
+
 LINKED = "key:"
 """How the person_id of a linked person begins."""
 
 
 @dataclass(frozen=True)
+class Heard:
+    """The newest statement of an account from a day on, (rows,) each, in the order of accounts and days.
+
+    `observed_at` is in microseconds. Only statements that were followed count, or that ended a link.
+    """
+
+    account: Ints
+    day: Ints
+    observed_at: Ints
+
+    @classmethod
+    def before(cls, account: Ints, observed_at: Ints) -> Heard:
+        """What had been heard before the first of a range of days; UNHEARD is left out."""
+        known = np.flatnonzero(observed_at != UNHEARD)
+        known = known[np.argsort(account[known])]
+        return cls(account[known], np.full(len(known), BEFORE_ALL, dtype=np.int64), observed_at[known])
+
+    def newest(self, account: Ints, day: int) -> Ints:
+        """Moment of the newest statement of each of `account` by that day, UNHEARD where there is none."""
+        if len(self.account) == 0:
+            return np.full(len(account), UNHEARD, dtype=np.int64)
+        keys = _account_and_day(self.account, self.day)
+        place = np.searchsorted(keys, _account_and_day(account, day), "right") - 1
+        return np.where((place >= 0) & (self.account[place] == account), self.observed_at[place], UNHEARD)
+
+
+def _account_and_day(account: Ints, day: Ints | int) -> Ints:
+    """One number that sorts by account, then by day; BEFORE_ALL is the earliest day."""
+    return np.asarray((account << 33) + (day - BEFORE_ALL))
+
+
+@dataclass(frozen=True)
 class Links:
-    """Whose accounts are linked, (rows,) each; an account shared by two people has two rows."""
+    """Whose accounts are linked, (rows,) each; an account shared by two people has two rows.
+
+    Shares of an account add to 1 at most on any day.
+    """
 
     account: Ints
     person: Ints
@@ -47,20 +90,42 @@ class Links:
     valid_from: Ints
     valid_to: Ints
     person_ids: pa.Array
+    heard: Heard
 
 
-def link_intervals(held: Rows, observed: Rows, ids: pa.Array, least_confidence: float) -> Links:
-    """Links over time, from rows of person_account of the day before and new rows of identity_links.
+class Link(NamedTuple):
+    """One row of `Links` while it is worked out."""
 
-    What is observed of an account on one day replaces all that was known of it before. Links below
-    `least_confidence` are not followed. Observing the same again changes nothing.
+    person: int
+    valid_from: int
+    valid_to: int
+    share: float
+
+
+class Sighting(NamedTuple):
+    """One statement of a day; a share of 0 says that the account is not this person's."""
+
+    observed_at: int
+    person: int
+    share: float
+
+
+def link_intervals(
+    held: Rows, heard_before: Heard, observed: Rows, ids: pa.Array, least_confidence: float
+) -> Links:
+    """Links over time, from rows of person_account and what had been heard by the day before, and new
+    rows of identity_links.
+
+    What is observed of an account on one day replaces all that was known of it before. Shares of more
+    than 1 together are divided by their sum. A link of share 0, or below `least_confidence`, is not
+    followed, and ends the same link where one holds. Observing the same again changes nothing, nor does
+    a statement older than the newest known of the account.
     """
     linked = np.asarray(pc.starts_with(held.arrow("person_id"), LINKED).to_numpy(zero_copy_only=False))
     known = np.flatnonzero(linked.astype(bool))
-    sure = np.flatnonzero(observed.numbers("confidence") >= least_confidence)
     names = [
         held.arrow("person_id").take(pa.array(known)),
-        pc.binary_join_element_wise(LINKED, observed.arrow("person_key").take(pa.array(sure)), ""),
+        pc.binary_join_element_wise(LINKED, observed.arrow("person_key"), ""),
     ]
     person_ids = sorted_universe(names)
     before = np.column_stack(
@@ -72,55 +137,71 @@ def link_intervals(held: Rows, observed: Rows, ids: pa.Array, least_confidence: 
         )
     )
     shares = held.numbers("share")[known]
-    account = codes(observed.arrow("account_id"), ids)[sure]
+    moment_before = dict(zip(heard_before.account.tolist(), heard_before.observed_at.tolist(), strict=True))
+    account = codes(observed.arrow("account_id"), ids)
     # Only accounts of which something new is seen need a second look; the rest stay as they are.
-    touched = np.isin(before[:, 0], account) & (before[:, 3] == FOR_EVER)
+    touched = np.isin(before[:, 0], account)
     rows = [(*row, share) for row, share in zip(before[~touched].tolist(), shares[~touched], strict=True)]
-    sightings = zip(
+    links: dict[int, list[Link]] = defaultdict(list)
+    standing = zip(before[touched].tolist(), shares[touched].tolist(), strict=True)
+    for (of_account, person, valid_from, valid_to), share in standing:
+        links[of_account].append(Link(person, valid_from, valid_to, share))
+    sightings: dict[int, dict[int, list[Sighting]]] = defaultdict(lambda: defaultdict(list))
+    for of_account, day, *sighting in zip(
         account.tolist(),
-        observed.integers("day")[sure].tolist(),
-        observed.integers("observed_at")[sure].tolist(),
+        observed.integers("day").tolist(),
+        observed.integers("observed_at").tolist(),
         codes(names[1], person_ids).tolist(),
-        observed.numbers("share")[sure].tolist(),
+        np.where(observed.numbers("confidence") >= least_confidence, observed.numbers("share"), 0.0).tolist(),
         strict=True,
-    )
-    sets = _sets(before[touched].tolist(), shares[touched].tolist(), sightings)
-    for of_account, by_day in sets.items():
-        rows += _intervals(of_account, by_day)
+    ):
+        sightings[of_account][day].append(Sighting(*sighting))
+    heard = [(of_account, BEFORE_ALL, moment) for of_account, moment in moment_before.items()]
+    for of_account, by_day in sightings.items():
+        followed, moments = _followed(links[of_account], by_day, moment_before.get(of_account, UNHEARD))
+        rows += [(of_account, *link) for link in followed]
+        heard += [(of_account, *moment) for moment in moments]
     columns = list(zip(*rows, strict=True)) or [()] * 5
     whole = [np.array(column, dtype=np.int64) for column in columns[:4]]
     share = np.array(columns[4], dtype=np.float64)
     order = np.lexsort((whole[1], whole[2], whole[0]))
-    return Links(whole[0][order], whole[1][order], share[order], whole[2][order], whole[3][order], person_ids)
+    accounts, people, valid_from, valid_to = (column[order] for column in whole)
+    moments_heard = np.array(sorted(heard), dtype=np.int64).reshape(-1, 3)
+    return Links(accounts, people, share[order], valid_from, valid_to, person_ids, Heard(*moments_heard.T))
 
 
-def _sets(
-    open_links: Iterable[list[int]],
-    open_shares: Iterable[float],
-    sightings: Iterable[tuple[int, int, int, int, float]],
-) -> dict[int, dict[int, dict[int, float]]]:
-    """Share by person, by day on which that began to hold, by account."""
-    sets: dict[int, dict[int, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
-    for (account, person, valid_from, _), share in zip(open_links, open_shares, strict=True):
-        sets[account][valid_from][person] = share
-    # In order of observation, so that the latest of a day and person is the one that stays.
-    for account, day, _, person, share in sorted(sightings):
-        sets[account][day][person] = share
-    return sets
-
-
-def _intervals(account: int, by_day: dict[int, dict[int, float]]) -> list[tuple[int, int, int, int, float]]:
-    """(account, person, valid_from, valid_to, share) of one account's sets of links."""
-    begins: list[int] = []
+def _followed(
+    known: Iterable[Link], by_day: Mapping[int, list[Sighting]], newest: int
+) -> tuple[list[Link], list[tuple[int, int]]]:
+    """An account's links after all statements of it, by the day on which they came; and the days on
+    which the newest statement, until now of the moment `newest`, became another, each with its moment."""
+    heard: list[tuple[int, int]] = []
+    ended = [link for link in known if link.valid_to != FOR_EVER]
+    holding = {link.person: link for link in known if link.valid_to == FOR_EVER}
     for day in sorted(by_day):
-        if not begins or by_day[day] != by_day[begins[-1]]:
-            begins.append(day)
-    ends = [*begins[1:], FOR_EVER]
-    return [
-        (account, person, begin, end, share)
-        for begin, end in zip(begins, ends, strict=True)
-        for person, share in by_day[begin].items()
-    ]
+        said = [sighting for sighting in sorted(by_day[day]) if sighting.observed_at >= newest]
+        # In order of observation, so that the latest of a person is the one that stays.
+        shares = {sighting.person: sighting.share for sighting in said}
+        wanted = _adding_to_one({person: share for person, share in shares.items() if share > 0})
+        if not wanted:
+            wanted = {person: link.share for person, link in holding.items() if person not in shares}
+        followed = wanted.keys() | holding.keys()
+        moments = [sighting.observed_at for sighting in said if sighting.person in followed]
+        if moments:
+            newest = max(newest, *moments)
+            heard.append((day, newest))
+        kept = {person: link for person, link in holding.items() if wanted.get(person) == link.share}
+        ended += [link._replace(valid_to=day) for link in holding.values() if link.person not in kept]
+        holding = {
+            person: kept.get(person, Link(person, day, FOR_EVER, share)) for person, share in wanted.items()
+        }
+    return [*ended, *holding.values()], heard
+
+
+def _adding_to_one(shares: dict[int, float]) -> dict[int, float]:
+    """Shares of an account, divided by their sum where that is more than 1."""
+    whole = math.fsum(shares.values())
+    return {person: share / whole for person, share in shares.items()} if whole > 1 else shares
 
 
 @dataclass(frozen=True)

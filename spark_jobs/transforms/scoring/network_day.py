@@ -24,6 +24,7 @@ from spark_jobs.transforms.scoring.flow import (
     solicitation_divisor,
 )
 from spark_jobs.transforms.scoring.level import Means, clock_rate, level_day
+from spark_jobs.transforms.scoring.own_score import own_score
 from spark_jobs.transforms.scoring.pairs import Follows, PairDay, Pairs, Reactions, pair_day, without_faint
 from spark_jobs.transforms.scoring.topics import ReactionTopics, Topics, topic_day
 
@@ -164,6 +165,8 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
     old_both = _received(reactions, aged_slow * old_authority * old_give_back, n)
     old_back = _received(reactions, aged_slow * old_give_back, n)
 
+    ceiling = _ceiling(age, model)
+
     after = acting.changed(
         seed=seed,
         trust=trust,
@@ -179,6 +182,7 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         fast=moved.means.fast,
         fast_weight=moved.means.fast_weight,
         rising_days=moved.means.rising_days,
+        own_score=own_score(accounts.own_score, level, ceiling, acting.acted, model),
     )
     mean_rank = float(rank @ trust / trust.sum()) if trust.sum() > 0 else 1 / max(n, 1)
     given = trust[pairs.pairs.actor] * pairs.saturated * pairs.give_back
@@ -187,7 +191,7 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         level_before=level_before,
         fast_level=moved.means.fast_level(model.level),
         variance=moved.means.variance(model.level),
-        ceiling_points=_ceiling(age, model),
+        ceiling_points=ceiling,
         evidence=_evidence(pairs, given, trust, n, model),
         reach=_received_pairs(pairs, np.where(_recent(pairs, model), trust[pairs.pairs.actor], 0.0), n),
         posts_a_day=posting.long,

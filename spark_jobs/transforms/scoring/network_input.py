@@ -12,7 +12,7 @@ from spark_jobs.transforms.scoring.account_people import PeopleOfAccounts
 from spark_jobs.transforms.scoring.accounts import NEVER, Accounts
 from spark_jobs.transforms.scoring.arrays import Bools, Ints, summed
 from spark_jobs.transforms.scoring.blocks import Rows, codes, codes_or, sorted_universe
-from spark_jobs.transforms.scoring.identity import link_intervals, standing_intervals
+from spark_jobs.transforms.scoring.identity import UNHEARD, Heard, link_intervals, standing_intervals
 from spark_jobs.transforms.scoring.network_day import DayEvents, NetworkState
 from spark_jobs.transforms.scoring.pairs import Follows, Pairs, Reactions
 from spark_jobs.transforms.scoring.topic_input import most_specific, pairs_above, topics_of_tags
@@ -34,6 +34,7 @@ SAME_NAME = (
     "slow_sq",
     "fast",
     "fast_weight",
+    "own_score",
 )
 """Numbers of an account that are called the same in the state's table and in the arrays."""
 
@@ -78,10 +79,20 @@ class NetworkInput:
         self.linked_account = codes(tables["identity_links"].arrow("account_id"), self.ids)
         self.linked_day = tables["identity_links"].integers("day")
         self.people = PeopleOfAccounts(
-            link_intervals(tables["person_account"], tables["identity_links"], self.ids, least_confidence),
+            link_intervals(
+                tables["person_account"],
+                self._heard_before(),
+                tables["identity_links"],
+                self.ids,
+                least_confidence,
+            ),
             standing_intervals(tables["privacy_requests"], self.ids),
-            self.ids,
         )
+
+    def _heard_before(self) -> Heard:
+        rows = self.tables["account_state"]
+        account = codes(rows.arrow("account_id"), self.ids)
+        return Heard.before(account, rows.integers("links_observed_at", UNHEARD))
 
     def state(self) -> NetworkState:
         """The state that the records carry; empty at a history's beginning."""

@@ -27,9 +27,10 @@ from spark_jobs.transforms.scoring.block_tables import (
     PERSON_INPUT,
 )
 from spark_jobs.transforms.scoring.blocks import block_rows, constant, dates, day_date, table_rows, tables_of
-from spark_jobs.transforms.scoring.identity import ERASED, FOR_EVER, NOTHING_FORBIDS
+from spark_jobs.transforms.scoring.identity import ERASED, FOR_EVER, NOTHING_FORBIDS, UNHEARD
 from spark_jobs.transforms.scoring.network_day import AccountDay, NetworkDay, network_day
 from spark_jobs.transforms.scoring.network_input import SAME_NAME, SLOW_COLUMNS, NetworkInput
+from spark_jobs.transforms.scoring.turnover import turnover
 
 
 def score_network(
@@ -75,6 +76,7 @@ class _Output:
     def states(self) -> Iterator[pa.RecordBatch]:
         """What tomorrow needs."""
         state, accounts, published = self.scored.state, self.accounts, self.scored.published
+        heard = self.task.people.links.heard.newest(accounts.code, self.day)
         yield from self._blocks(
             "account_state",
             NETWORK_STATES["account_state"],
@@ -87,6 +89,7 @@ class _Output:
                 "is_verified": accounts.verified,
                 "is_seed": accounts.seed,
                 "rising_days": accounts.rising_days,
+                "links_observed_at": pa.array(heard, mask=heard == UNHEARD),
                 **{name: accounts.slow[:, index] for index, name in enumerate(SLOW_COLUMNS)},
                 **{name: getattr(accounts, name) for name in SAME_NAME},
                 **{f.name: getattr(published, f.name) for f in fields(AccountDay)},
@@ -125,25 +128,31 @@ class _Output:
         )
 
     def people(self) -> Iterator[pa.RecordBatch]:
-        """What the people's scores need, by person. The erased are left out here, once for all."""
+        """What the people's scores need, by person."""
         task, published, accounts = self.task, self.scored.published, self.accounts
         standing = task.people.standing(accounts, self.day)
-        held = task.people.current(accounts, task.network, self.ids, self.day)
-        held = _only(held, standing[held.account] != ERASED)
-        at = held.account
+        everybodys = task.people.current(accounts, task.network, self.ids, self.day)
+        # Of the erased only their standing goes on from here: it holds for the person.
+        rows = turnover(everybodys, task.people, accounts, task.network, self.ids, self.day)
+        at = rows.account
         yield from self._blocks(
             "account_day",
             PERSON_INPUT["account_day"],
             {
-                "person_id": held.person_id,
-                "share": held.share,
+                "person_id": rows.person_id,
+                "share": rows.share,
+                "share_before": rows.share_before,
+                "share_start": rows.share_start,
+                "came_from": rows.came_from,
                 "has_acted": accounts.acted[at],
                 "standing": standing[at],
+                "own_score": accounts.own_score[at],
                 **{name: getattr(published, name)[at] for name in ACCOUNT_MEASURES},
                 **{f"change_{cause}": getattr(published, f"change_{cause}")[at] for cause in LEVEL_CAUSES},
                 **{name: accounts.slow[at, index] for index, name in enumerate(SLOW_COLUMNS)},
             },
         )
+        held = _only(everybodys, standing[everybodys.account] != ERASED)
         ended = task.people.ended(accounts, task.network, self.ids, self.day)
         for holdings in (held, _only(ended, standing[ended.account] != ERASED)):
             yield from self._blocks(

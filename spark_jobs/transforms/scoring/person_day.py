@@ -11,7 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from spark_jobs.scoring_model import KINDS, ScoringModel
-from spark_jobs.transforms.scoring.arrays import Bools, Floats, Ints, summed
+from spark_jobs.transforms.scoring.arrays import Bools, Floats
+from spark_jobs.transforms.scoring.joining import (
+    FAINTEST_OUTSTANDING,
+    Outstanding,
+    Stand,
+    begun,
+    bounded,
+    stand,
+    walked,
+)
+from spark_jobs.transforms.scoring.own_score import level_at, points, smoothing_pace
+from spark_jobs.transforms.scoring.person_rows import AccountRows, ByNetwork, combined
 
 CAUSES = (
     "new_attention",
@@ -26,28 +37,8 @@ CAUSES = (
 
 _LEVEL_CAUSES = 4
 
-
-@dataclass(frozen=True)
-class AccountRows:
-    """Accounts of people on one day, (rows,) each; `slow` is (rows, K), `changes` (rows, 4).
-
-    `share` is how much of the account is the person's. Levels are of the account as a whole.
-    """
-
-    person: Ints
-    network: Ints
-    share: Floats
-    level: Floats
-    level_before: Floats
-    fast_level: Floats
-    variance: Floats
-    ceiling_points: Floats
-    evidence: Floats
-    reach: Floats
-    posts_a_day: Floats
-    network_influence: Floats
-    slow: Floats
-    changes: Floats
+STATE_PARTS = ("raw", "observed", "ceiling", "accounts", "accounts_due")
+"""What of a person's state is one number a person, by the names of its parts in person_state."""
 
 
 @dataclass(frozen=True)
@@ -55,23 +46,33 @@ class PersonState:
     """What the next day needs of each person: (people,) and, for `parts`, (people, networks, K).
 
     `raw` is the score before ceiling and smoothing, NaN for people not scored yesterday; `observed`
-    the score before smoothing; `parts` and `ceiling` are smoothed points.
+    the score before smoothing; `parts`, `ceiling` and `accounts` are smoothed points. `accounts` is what
+    accounts that joined or left lately are not yet counted for, and `accounts_due` the same before
+    smoothing.
     """
 
     raw: Floats
     observed: Floats
     ceiling: Floats
+    accounts: Floats
+    accounts_due: Floats
     parts: Floats
 
     @classmethod
     def empty(cls, people: int, networks: int) -> PersonState:
-        unknown = np.full(people, np.nan)
-        return cls(unknown, unknown.copy(), np.zeros(people), np.zeros((people, networks, len(KINDS))))
+        return cls(
+            raw=np.full(people, np.nan),
+            observed=np.full(people, np.nan),
+            ceiling=np.zeros(people),
+            accounts=np.zeros(people),
+            accounts_due=np.zeros(people),
+            parts=np.zeros((people, networks, len(KINDS))),
+        )
 
     @property
     def score(self) -> Floats:
         """Unrounded score; meaningless where `raw` is NaN."""
-        return np.asarray(1 + self.parts.sum(axis=(1, 2)) + self.ceiling)
+        return np.asarray(1 + self.parts.sum(axis=(1, 2)) + self.ceiling + self.accounts)
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,6 @@ class PersonDay:
     network_share: Floats
 
 
-def points(level: Floats, model: ScoringModel) -> Floats:
-    """The score's formula: 1 + k ln(1 + L / c). A level of 0 is exactly 1."""
-    return np.asarray(1 + model.score.points_per_e_fold * np.log1p(level / model.score.scale))
-
-
-def level_at(score_points: Floats, model: ScoringModel) -> Floats:
-    """The level at which the formula gives so many points."""
-    return np.asarray(model.score.scale * np.expm1((score_points - 1) / model.score.points_per_e_fold))
-
-
 def person_day(before: PersonState, rows: AccountRows, scored: Bools, model: ScoringModel) -> PersonDay:
     """Score all people of a task for one day.
 
@@ -111,25 +102,27 @@ def person_day(before: PersonState, rows: AccountRows, scored: Bools, model: Sco
     they may be.
     """
     people, networks = before.parts.shape[0], before.parts.shape[1]
-    ceiling_level = level_at(rows.ceiling_points, model)
-    by_network = _ByNetwork(rows, people, networks)
+    by_network = ByNetwork(rows, people, networks)
 
-    now = by_network.sum(rows.share * rows.level)
-    level = _combined(now)
-    raw = points(level, model)
-    capped = _combined(by_network.sum(rows.share * np.minimum(rows.level, ceiling_level)))
-    observed = np.minimum(points(capped, model), model.score.cap)
+    today = stand(by_network, rows, rows.share, model)
+    # What changed with the accounts is told apart from what happened to the accounts.
+    same = np.array_equal(rows.share, rows.share_before)
+    as_held = today if same else stand(by_network, rows, rows.share_before, model)
+    outstanding = _outstanding(before, by_network, rows, today, as_held, scored, model)
+    now, level, raw = today.by_network, today.level, today.raw
 
     share = np.divide(now**2, level[:, None] ** 2, out=np.zeros_like(now), where=level[:, None] > 0)
     parts = _parts(by_network, rows, share, raw)
-    state = _smoothed(before, raw, observed, parts, scored, model)
+    state = _smoothed(before, today, parts, outstanding, scored, model)
     score = state.score
 
     deviation = np.sqrt(_variance(by_network, rows, now, level, model))
     reach_out = model.interval.z * deviation
     low = score - (raw - points(np.maximum(level - reach_out, 0.0), model))
     high = score + (points(level + reach_out, model) - raw)
-    fast = _combined(by_network.sum(rows.share * np.minimum(rows.fast_level, ceiling_level)))
+    fast = combined(
+        by_network.sum(rows.share * np.minimum(rows.fast_level, level_at(rows.ceiling_points, model)))
+    )
     posts = by_network.sum(rows.share * rows.posts_a_day).sum(axis=1)
     return PersonDay(
         state=state,
@@ -141,34 +134,13 @@ def person_day(before: PersonState, rows: AccountRows, scored: Bools, model: Sco
         reach=by_network.sum(rows.share * rows.reach).sum(axis=1),
         # A floor of a post in ten days: the flow a post of somebody silent would be without bound.
         amplification=now.sum(axis=1) / np.maximum(posts, 0.1),
-        network_influence=by_network.largest(rows.network_influence),
-        changes=_changes(before, by_network, rows, now, level, raw, observed, score, model),
+        network_influence=by_network.largest(np.where(rows.share > 0, rows.network_influence, 0.0)),
+        changes=_changes(before, state, by_network, rows, as_held, today, model),
         network_share=share,
     )
 
 
-class _ByNetwork:
-    """Sums of account rows by person and network."""
-
-    def __init__(self, rows: AccountRows, people: int, networks: int) -> None:
-        self.slot = rows.person * networks + rows.network
-        self.shape = (people, networks)
-
-    def sum(self, amount: Floats) -> Floats:
-        return summed(self.slot, amount, self.shape[0] * self.shape[1]).reshape(self.shape)
-
-    def largest(self, amount: Floats) -> Floats:
-        flat = np.zeros(self.shape[0] * self.shape[1])
-        np.maximum.at(flat, self.slot, amount)
-        return np.asarray(flat.reshape(self.shape).max(axis=1, initial=0.0))
-
-
-def _combined(by_network: Floats) -> Floats:
-    """A person's level of its levels in networks: the square root of their squares' sum."""
-    return np.asarray(np.sqrt((by_network**2).sum(axis=1)))
-
-
-def _parts(by_network: _ByNetwork, rows: AccountRows, share: Floats, raw: Floats) -> Floats:
+def _parts(by_network: ByNetwork, rows: AccountRows, share: Floats, raw: Floats) -> Floats:
     """Points by network and kind, (people, networks, K): each its share of the level's points."""
     _people, _networks = share.shape
     slow = np.stack([by_network.sum(rows.share * rows.slow[:, kind]) for kind in range(len(KINDS))], axis=2)
@@ -177,17 +149,47 @@ def _parts(by_network: _ByNetwork, rows: AccountRows, share: Floats, raw: Floats
     return np.asarray(of_network * share[:, :, None] * (raw - 1)[:, None, None])
 
 
-def _smoothed(
-    before: PersonState, raw: Floats, observed: Floats, parts: Floats, scored: Bools, model: ScoringModel
-) -> PersonState:
-    pace = 1 - 0.5 ** (1 / model.score.smoothing_half_life_days)
+def _outstanding(
+    before: PersonState,
+    by_network: ByNetwork,
+    rows: AccountRows,
+    today: Stand,
+    as_held: Stand,
+    scored: Bools,
+    model: ScoringModel,
+) -> Outstanding:
+    """What is not yet counted for of accounts that joined or left, and where new people begin."""
     known = ~np.isnan(before.raw)
-    ceiling = observed - raw
-    follow = np.where(known, pace, 1.0)
+    due = walked(before.accounts_due, model) - (today.observed - as_held.observed)
+    due = bounded(np.where(known, due, 0.0), today.observed, model)
+    smoothed = before.accounts + smoothing_pace(model) * (due - before.accounts)
+    beginning = scored & ~known
+    if beginning.any():
+        begin = begun(by_network, rows, model)
+        begins_with = bounded(begin.observed - today.observed, today.observed, model)
+        due = np.where(beginning, begins_with, due)
+        smoothed = np.where(beginning, begin.score - today.observed, smoothed)
+    arrived = (due == 0) & (np.abs(smoothed) < FAINTEST_OUTSTANDING)
+    return Outstanding(due, np.where(arrived, 0.0, smoothed))
+
+
+def _smoothed(
+    before: PersonState,
+    today: Stand,
+    parts: Floats,
+    outstanding: Outstanding,
+    scored: Bools,
+    model: ScoringModel,
+) -> PersonState:
+    known = ~np.isnan(before.raw)
+    ceiling = today.observed - today.raw
+    follow = np.where(known, smoothing_pace(model), 1.0)
     return PersonState(
-        raw=np.where(scored, raw, np.nan),
-        observed=np.where(scored, observed, np.nan),
+        raw=np.where(scored, today.raw, np.nan),
+        observed=np.where(scored, today.observed, np.nan),
         ceiling=np.where(scored, before.ceiling + follow * (ceiling - before.ceiling), 0.0),
+        accounts=np.where(scored, outstanding.smoothed, 0.0),
+        accounts_due=np.where(scored, outstanding.due, 0.0),
         parts=np.where(
             scored[:, None, None], before.parts + follow[:, None, None] * (parts - before.parts), 0.0
         ),
@@ -195,7 +197,7 @@ def _smoothed(
 
 
 def _variance(
-    by_network: _ByNetwork, rows: AccountRows, now: Floats, level: Floats, model: ScoringModel
+    by_network: ByNetwork, rows: AccountRows, now: Floats, level: Floats, model: ScoringModel
 ) -> Floats:
     """Variance of the level: of the daily flows behind it, and more where few people stand behind it."""
     weight = np.divide(now, level[:, None], out=np.zeros_like(now), where=level[:, None] > 0)
@@ -206,37 +208,39 @@ def _variance(
 
 def _changes(
     before: PersonState,
-    by_network: _ByNetwork,
+    after: PersonState,
+    by_network: ByNetwork,
     rows: AccountRows,
-    now: Floats,
-    level: Floats,
-    raw: Floats,
-    observed: Floats,
-    score: Floats,
+    as_held: Stand,
+    today: Stand,
     model: ScoringModel,
 ) -> Floats:
     """Points by cause, (people, causes), adding up to the change of the unrounded score.
 
     The level's change is split by cause account by account; (L - L')(L + L') of the networks' squares
-    brings it to the person exactly. What yesterday's accounts differed from today's is `accounts`.
+    brings it to the person exactly. This is done as if the accounts were yesterday's: what today's
+    differ is `accounts`, together with how much of it is counted for, and with accounts that are gone
+    without having been given to anybody.
     """
-    earlier = by_network.sum(rows.share * rows.level_before)
-    level_before = _combined(earlier)
+    now, earlier = as_held.by_network, by_network.sum(rows.share_before * rows.level_before)
+    level, level_before = as_held.level, combined(earlier)
+    raw_before = points(level_before, model)
     both = level + level_before
     weight = np.divide(now + earlier, both[:, None], out=np.zeros_like(now), where=both[:, None] > 0)
     difference = level - level_before
     slope = np.where(
         np.abs(difference) > 1e-12 * np.maximum(level, 1e-12),
-        _slope(raw - points(level_before, model), difference),
+        _slope(as_held.raw - raw_before, difference),
         model.score.points_per_e_fold / (model.score.scale + level),
     )
     causes = np.zeros((len(level), len(CAUSES)))
     for index in range(_LEVEL_CAUSES):
-        moved = by_network.sum(rows.share * rows.changes[:, index])
+        moved = by_network.sum(rows.share_before * rows.changes[:, index])
         causes[:, index] = (weight * moved).sum(axis=1) * slope
-    causes[:, 4] = points(level_before, model) - before.raw
-    causes[:, 5] = (observed - raw) - (before.observed - before.raw)
-    causes[:, 6] = (score - before.score) - (observed - before.observed)
+    due = after.accounts_due - before.accounts_due
+    causes[:, 4] = (raw_before - before.raw) + (today.observed - as_held.observed) + due
+    causes[:, 5] = (as_held.observed - as_held.raw) - (before.observed - before.raw)
+    causes[:, 6] = (after.score - before.score) - (today.observed - before.observed) - due
     return causes
 
 

@@ -25,20 +25,22 @@ from spark_jobs.transforms.scoring.blocks import (
     Rows,
     block_rows,
     codes,
+    codes_or,
     constant,
     sorted_universe,
     table_rows,
     tables_of,
 )
-from spark_jobs.transforms.scoring.identity import NEVER_ACTED, NOTHING_FORBIDS, UNSCORED_REASONS
+from spark_jobs.transforms.scoring.identity import ERASED, NEVER_ACTED, NOTHING_FORBIDS, UNSCORED_REASONS
+from spark_jobs.transforms.scoring.own_score import points
 from spark_jobs.transforms.scoring.person_day import (
     CAUSES,
-    AccountRows,
+    STATE_PARTS,
     PersonDay,
     PersonState,
     person_day,
-    points,
 )
+from spark_jobs.transforms.scoring.person_rows import NO_ORIGIN, AccountRows
 
 SCORE_DECIMALS = 2
 POINT_DECIMALS = 4
@@ -89,6 +91,8 @@ class _Task:
         self.account_day = self.account_rows.integers("day")
         self.account_person = codes(self.account_rows.arrow("person_id"), self.people)
         self.account_network = codes(self.account_rows.arrow("network"), self.networks)
+        came_from = self.account_rows.arrow("came_from")
+        self.account_origin = codes_or(came_from, sorted_universe([came_from]), NO_ORIGIN)
         self.topic_day = self.topic_rows.integers("day")
         self.reactor_day = self.reactor_rows.integers("day")
 
@@ -99,7 +103,8 @@ class _Task:
             return state
         person = codes(rows.arrow("person_id"), self.people)
         part, value = rows.arrow("part"), rows.numbers("value")
-        for name, target in (("raw", state.raw), ("observed", state.observed), ("ceiling", state.ceiling)):
+        for name in STATE_PARTS:
+            target = getattr(state, name)
             chosen = _equal(part, name)
             target[person[chosen]] = value[chosen]
         for index, kind in enumerate(KINDS):
@@ -109,7 +114,12 @@ class _Task:
         return state
 
     def standing(self, rows: Ints) -> tuple[Bools, Ints]:
-        """Who is there that day, and their code of standing, (people,)."""
+        """Who is there that day, and their code of standing, (people,).
+
+        Whoever has an erased account is not there: one account's request holds for the person.
+        """
+        # An account that has just left the person says nothing of them any more.
+        rows = rows[self.account_rows.numbers("share")[rows] > 0]
         person = self.account_person[rows]
         people = len(self.people)
         present = np.bincount(person, minlength=people) > 0
@@ -117,6 +127,7 @@ class _Task:
         standing = np.zeros(people, dtype=np.int64)
         # One account's request holds for the person: the highest code is the strongest.
         np.maximum.at(standing, person, self.account_rows.integers("standing")[rows])
+        present &= standing != ERASED
         return present, np.where(acted | (standing > NEVER_ACTED), standing, NEVER_ACTED)
 
     def accounts(self, rows: Ints) -> AccountRows:
@@ -124,7 +135,11 @@ class _Task:
         return AccountRows(
             person=self.account_person[rows],
             network=self.account_network[rows],
+            origin=self.account_origin[rows],
             share=source.numbers("share")[rows],
+            share_before=source.numbers("share_before")[rows],
+            share_start=source.numbers("share_start")[rows],
+            own_score=source.numbers("own_score")[rows],
             slow=np.column_stack([source.numbers(f"slow_{kind}")[rows] for kind in KINDS]),
             changes=np.column_stack([source.numbers(f"change_{cause}")[rows] for cause in LEVEL_CAUSES]),
             **{name: source.numbers(name)[rows] for name in ACCOUNT_MEASURES},
@@ -175,8 +190,10 @@ class _Output:
                 value = state.parts[:, network, index]
                 people = np.flatnonzero(scored & (np.abs(value) >= FAINTEST_POINTS))
                 yield from self._part_rows(people, kind, value[people], network)
-        people = np.flatnonzero(scored & (np.abs(state.ceiling) >= FAINTEST_POINTS))
-        yield from self._part_rows(people, "ceiling", state.ceiling[people], None)
+        for part in ("ceiling", "accounts"):
+            value = getattr(state, part)
+            people = np.flatnonzero(scored & (np.abs(value) >= FAINTEST_POINTS))
+            yield from self._part_rows(people, part, value[people], None)
 
     def _part_rows(
         self, people: Ints, part: str, value: Floats, network: int | None
@@ -252,8 +269,10 @@ class _Output:
 
     def state(self) -> Iterator[pa.RecordBatch]:
         state, scored = self.result.state, np.flatnonzero(self.scored)
-        for part, value in (("raw", state.raw), ("observed", state.observed), ("ceiling", state.ceiling)):
-            yield from self._state_rows(scored, part, value[scored], "")
+        for part in STATE_PARTS:
+            value = getattr(state, part)
+            people = scored if part in ("raw", "observed", "ceiling") else scored[value[scored] != 0]
+            yield from self._state_rows(people, part, value[people], "")
         for network in range(len(self.task.networks)):
             name = self.task.networks[network].as_py()
             for index, kind in enumerate(KINDS):

@@ -24,7 +24,7 @@ largest_parts as (
     from {{ ref('score_parts') }} as parts
     inner join {{ ref('int_latest_day') }} as latest
         on parts.day = latest.day
-    where parts.part not in ('base', 'ceiling') and parts.points > 0
+    where parts.part not in ('base', 'ceiling', 'accounts') and parts.points > 0
     group by parts.person_id
 ),
 

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
-from worlds import OLD, START, community, network_input
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from worlds import OLD, START, community, network_input, network_tables
 
-from spark_jobs.transforms.scoring.blocks import day_number
-from spark_jobs.transforms.scoring.identity import ERASED, FOR_EVER, NOTHING_FORBIDS, OBJECTION, OPTED_OUT
+from spark_jobs.transforms.scoring.account_people import PeopleOfAccounts
+from spark_jobs.transforms.scoring.accounts import Accounts
+from spark_jobs.transforms.scoring.blocks import Rows, day_number
+from spark_jobs.transforms.scoring.identity import (
+    ERASED,
+    FOR_EVER,
+    NOTHING_FORBIDS,
+    OBJECTION,
+    OPTED_OUT,
+    Heard,
+    link_intervals,
+    standing_intervals,
+)
 
 DAY = day_number(START)
 
@@ -42,6 +57,148 @@ def test_seeing_the_same_again_changes_nothing():
 def test_a_shared_account_has_two_people():
     got = links_of([(0, "x", "ann", 0.6), (0, "x", "bob", 0.4)])
     assert got == {("x", "key:ann", 0.6, 0, None), ("x", "key:bob", 0.4, 0, None)}
+
+
+def test_shares_of_more_than_the_whole_are_divided_by_their_sum():
+    got = links_of([(0, "x", "ann", 0.75), (0, "x", "bob", 0.5)])
+    assert got == {("x", "key:ann", 0.6, 0, None), ("x", "key:bob", 0.4, 0, None)}
+
+
+def test_an_account_linked_to_two_keys_is_shared_by_both():
+    got = links_of([(0, "x", "ann", 1.0), (0, "x", "bob", 1.0)])
+    assert got == {("x", "key:ann", 0.5, 0, None), ("x", "key:bob", 0.5, 0, None)}
+
+
+@pytest.mark.parametrize("withdrawal", [(3, "x", "ann", 0.0), (3, "x", "ann", 1.0, 0.2, 3)])
+def test_a_link_withdrawn_ends(withdrawal):
+    assert links_of([(0, "x", "ann", 1.0), withdrawal]) == {("x", "key:ann", 1.0, 0, 3)}
+
+
+def test_a_link_of_two_withdrawn_leaves_the_other_as_it_was():
+    got = links_of([(0, "x", "ann", 0.6), (0, "x", "bob", 0.4), (3, "x", "ann", 0.0)])
+    assert got == {("x", "key:ann", 0.6, 0, 3), ("x", "key:bob", 0.4, 0, None)}
+
+
+def test_a_link_that_is_not_sure_changes_nothing():
+    assert links_of([(0, "x", "ann", 1.0), (3, "x", "bob", 1.0, 0.2, 3)]) == {("x", "key:ann", 1.0, 0, None)}
+    assert links_of([(3, "x", "bob", 1.0, 0.2, 3)]) == set()
+
+
+def test_an_older_statement_that_comes_later_changes_nothing():
+    first = [(0, "x", "ann", 1.0), (5, "x", "bob", 1.0, 1.0, 4)]
+    assert links_of([*first, (6, "x", "ann", 1.0, 1.0, 3)]) == links_of(first)
+    assert ("x", "key:ann", 1.0, 6, None) in links_of([*first, (6, "x", "ann", 1.0, 1.0, 5)])
+
+
+DAYS = 6
+
+
+def moment_of(row):
+    return row[0], row[1], row[2], row[5]
+
+
+statements = st.lists(
+    st.tuples(
+        st.integers(0, DAYS - 1),
+        st.sampled_from(["x", "y"]),
+        st.sampled_from(["ann", "bob", "cyd"]),
+        st.sampled_from([0.0, 0.3, 0.6, 1.0]),
+        st.sampled_from([0.3, 0.9]),
+        st.integers(0, DAYS - 1),
+    ),
+    max_size=12,
+    # One statement a day, account, key and moment: conform has taken out the others.
+    unique_by=moment_of,
+)
+
+
+NOTHING_HEARD = Heard.before(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+
+
+def holdings(links, until, held=None, heard=NOTHING_HEARD, since=0):
+    """(account, person, share, valid_from, valid_to) as of a day, and what had been heard by then, from
+    the links since another day and what the day before it left."""
+    tables = network_tables((), (), [link for link in links if since <= link[0] <= until])
+    ids = pa.array(["x", "y"])
+    rows = Rows(held if held is not None else tables["person_account"])
+    known = link_intervals(rows, heard, Rows(tables["identity_links"]), ids, 0.7)
+    people = PeopleOfAccounts(known, standing_intervals(Rows(tables["privacy_requests"]), ids))
+    accounts = Accounts.new(np.array([0, 1]), DAY)
+    found = [
+        row
+        for some in (people.current, people.ended)
+        for part in [some(accounts, "net", ids, DAY + until)]
+        for row in zip(
+            ids.take(pa.array(part.account)).to_pylist(),
+            part.person_id.to_pylist(),
+            part.share.tolist(),
+            part.valid_from.tolist(),
+            part.valid_to.tolist(),
+            strict=True,
+        )
+    ]
+    return sorted(found), known.heard.newest(np.array([0, 1]), DAY + until)
+
+
+@settings(deadline=None)
+@given(statements)
+def test_shares_add_to_one_on_every_day_and_intervals_do_not_overlap(links):
+    for account in ("x", "y"):
+        mine = [row for row in holdings(links, DAYS - 1)[0] if row[0] == account]
+        for day in range(DAY, DAY + DAYS):
+            on_day = [row for row in mine if row[3] <= day < row[4]]
+            assert sum(row[2] for row in on_day) == pytest.approx(1.0, abs=1e-12)
+            assert len({row[1] for row in on_day}) == len(on_day)
+        assert all(0 < row[2] <= 1 and row[3] < row[4] for row in mine)
+
+
+@settings(deadline=None)
+@given(statements, st.randoms())
+def test_links_do_not_depend_on_the_order_of_rows(links, random):
+    shuffled = list(links)
+    random.shuffle(shuffled)
+    assert holdings(shuffled, DAYS - 1)[0] == holdings(links, DAYS - 1)[0]
+
+
+@settings(deadline=None)
+@given(statements, st.integers(0, DAYS - 2))
+def test_links_do_not_depend_on_where_the_range_is_cut(links, cut):
+    schema = network_tables(())["person_account"].schema
+    found, heard = holdings(links, cut)
+    columns = list(zip(*found, strict=True))
+    held = pa.table(
+        {
+            "person_id": pa.array(columns[1]),
+            "network": pa.array(["net"] * len(columns[0])),
+            "account_id": pa.array(columns[0]),
+            "share": pa.array(columns[2]),
+            "valid_from": pa.array(columns[3], pa.int32()).cast(pa.date32()),
+            "valid_to": pa.array([None if day == FOR_EVER else day for day in columns[4]], pa.int32()).cast(
+                pa.date32()
+            ),
+            "day": pa.array([DAY + cut] * len(columns[0]), pa.int32()).cast(pa.date32()),
+        },
+        schema=schema,
+    )
+    before = Heard.before(np.array([0, 1]), heard)
+    (rest, heard_after), (whole, heard) = (
+        holdings(links, DAYS - 1, held, before, cut + 1),
+        holdings(links, DAYS - 1),
+    )
+    assert rest == whole
+    assert heard_after.tolist() == heard.tolist()
+
+
+@settings(deadline=None)
+@given(statements)
+def test_observing_the_same_again_changes_nothing(links):
+    known, _ = holdings(links, DAYS - 1)
+    again = [
+        (DAYS, account, person.removeprefix("key:"), share, 1.0, DAYS)
+        for account, person, share, _, valid_to in known
+        if valid_to == FOR_EVER and person.startswith("key:")
+    ]
+    assert holdings(links + again, DAYS)[0] == known
 
 
 def standings_of(requests):

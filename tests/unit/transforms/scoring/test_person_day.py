@@ -9,28 +9,27 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from spark_jobs.scoring_model import KINDS, load_model
-from spark_jobs.transforms.scoring.person_day import (
-    CAUSES,
-    AccountRows,
-    PersonState,
-    level_at,
-    person_day,
-    points,
-)
+from spark_jobs.transforms.scoring.own_score import level_at, points
+from spark_jobs.transforms.scoring.person_day import CAUSES, PersonState, person_day
+from spark_jobs.transforms.scoring.person_rows import NO_ORIGIN, AccountRows
 
 MODEL = load_model("v1")
 PEOPLE, NETWORKS = 4, 2
 ROWS = PEOPLE * NETWORKS
 
 
-def account_rows(level, before, ceiling, shares, split):
+def account_rows(level, before, ceiling, shares, split, shares_before=None):
     """One account a person and network; `split` cuts each level into kinds and each change into causes."""
     kinds = split[:, : len(KINDS)]
     causes = split[:, -4:] / split[:, -4:].sum(axis=1, keepdims=True)
     return AccountRows(
         person=np.repeat(np.arange(PEOPLE), NETWORKS),
         network=np.tile(np.arange(NETWORKS), PEOPLE),
+        origin=np.full(ROWS, NO_ORIGIN),
         share=shares,
+        share_before=shares if shares_before is None else shares_before,
+        share_start=shares,
+        own_score=np.minimum(points(level, MODEL), ceiling),
         level=level,
         level_before=before,
         fast_level=level,
@@ -72,6 +71,46 @@ def test_parts_and_changes_add_up_every_day(history, share):
         assert (day.score >= 1 - 1e-9).all()
         assert (day.score <= 100 + 1e-9).all()
         state, before, score_before = day.state, level, day.score
+
+
+any_shares = arrays(np.float64, ROWS, elements=st.one_of(st.just(0.0), st.floats(0, 1)))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(levels, ceilings, splits, any_shares), min_size=2, max_size=5))
+def test_parts_and_changes_add_up_while_accounts_come_and_go(history):
+    state, before, share_before = PersonState.empty(PEOPLE, NETWORKS), np.zeros(ROWS), np.ones(ROWS)
+    score_before = None
+    for level, ceiling, split, share in history:
+        rows = account_rows(level, before, ceiling, share, split, share_before)
+        day = person_day(state, rows, EVERYBODY, MODEL)
+        parts = 1 + day.state.parts.sum(axis=(1, 2)) + day.state.ceiling + day.state.accounts
+        np.testing.assert_allclose(parts, day.score, atol=1e-9)
+        assert (day.score >= 1 - 1e-9).all()
+        assert (day.score <= 100 + 1e-9).all()
+        if score_before is not None:
+            np.testing.assert_allclose(day.changes.sum(axis=1), day.score - score_before, atol=1e-7)
+        state, before, share_before, score_before = day.state, level, share, day.score
+
+
+@settings(deadline=None, max_examples=30)
+@given(levels, ceilings, splits, any_shares, any_shares)
+def test_a_change_of_accounts_alone_walks_to_its_new_height(level, ceiling, split, share, other):
+    at_rest = account_rows(level, level, ceiling, share, split)
+    state = person_day(PersonState.empty(PEOPLE, NETWORKS), at_rest, EVERYBODY, MODEL).state
+    changed = account_rows(level, level, ceiling, other, split, share)
+    after = account_rows(level, level, ceiling, other, split)
+    scores = [state.score]
+    for day in range(250):
+        result = person_day(state, changed if day == 0 else after, EVERYBODY, MODEL)
+        state = result.state
+        scores.append(result.score)
+        # Nothing happened to the accounts, so nothing but them and the smoothing moved the score.
+        assert np.abs(result.changes[:, :4]).max() <= 1e-9
+        assert np.abs(result.changes[:, 5]).max() <= 1e-9
+    steps = np.abs(np.diff(scores, axis=0))
+    assert steps.max() <= MODEL.identity.points_a_day + 1e-3
+    np.testing.assert_allclose(scores[-1], state.observed, atol=0.01)
 
 
 @settings(deadline=None)

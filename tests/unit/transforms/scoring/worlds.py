@@ -19,11 +19,17 @@ OLD = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def network_input(activities, accounts=(), links=(), requests=(), tags=None):
-    """A network's task from tuples.
+    """A network's task from tuples; see `network_tables`. `tags` gives the topics of tags."""
+    tables = network_tables(activities, accounts, links, requests)
+    return NetworkInput("net", {name: Rows(table) for name, table in tables.items()}, 0.7, tags)
+
+
+def network_tables(activities, accounts=(), links=(), requests=(), network="net"):
+    """A network's input from tuples.
 
     activities: (day offset, kind, actor, target, late days, topics); accounts: (day offset, account,
-    created, verified); links: (day offset, account, person, share); requests: (day offset, account,
-    request). `tags` gives the topics of tags.
+    created, verified); links: (day offset, account, person, share), and where they are not 1 and the
+    day, (…, confidence, day offset of the observation); requests: (day offset, account, request).
     """
 
     def at(offset):
@@ -36,7 +42,7 @@ def network_input(activities, accounts=(), links=(), requests=(), tags=None):
         "activities": [
             {
                 "day": at(day),
-                "network": "net",
+                "network": network,
                 "kind": kind,
                 "actor_account_id": actor,
                 "target_account_id": target,
@@ -49,7 +55,7 @@ def network_input(activities, accounts=(), links=(), requests=(), tags=None):
         "accounts": [
             {
                 "day": at(day),
-                "network": "net",
+                "network": network,
                 "account_id": account,
                 "handle": account,
                 "created_at": created,
@@ -61,19 +67,19 @@ def network_input(activities, accounts=(), links=(), requests=(), tags=None):
         "identity_links": [
             {
                 "day": at(day),
-                "network": "net",
+                "network": network,
                 "account_id": account,
                 "person_key": person,
                 "share": share,
-                "confidence": 1.0,
-                "observed_at": moment(day),
+                "confidence": rest[0] if rest else 1.0,
+                "observed_at": moment(rest[1] if rest else day),
             }
-            for day, account, person, share in links
+            for day, account, person, share, *rest in links
         ],
         "privacy_requests": [
             {
                 "day": at(day),
-                "network": "net",
+                "network": network,
                 "account_id": account,
                 "request": request,
                 "requested_at": moment(day),
@@ -81,11 +87,10 @@ def network_input(activities, accounts=(), links=(), requests=(), tags=None):
             for day, account, request in requests
         ],
     }
-    tables = {
-        name: Rows(pa.Table.from_pylist(rows.get(name, []), schema=schema))
+    return {
+        name: pa.Table.from_pylist(rows.get(name, []), schema=schema)
         for name, schema in NETWORK_INPUT.items()
     }
-    return NetworkInput("net", tables, 0.7, tags)
 
 
 def run(task: NetworkInput, days: int, model=MODEL) -> dict[int, NetworkDay]:
