@@ -58,6 +58,8 @@ class Explained:
     parts: list[dict[str, Any]]
     changes: list[dict[str, Any]]
     topics: list[dict[str, Any]]
+    explanation: str | None = None
+    """The score in one sentence; there is one of the newest day alone."""
 
 
 def sparkline(values: Sequence[float | None]) -> str:
@@ -105,8 +107,10 @@ def explain(warehouse: Warehouse, settings: Any, who: str, day: date | None) -> 
         score["day"] - timedelta(days=TREND_DAYS - 1),
         day,
     )
+    said = warehouse.row("select explanation from bi.score_latest where person_id = ? and day = ?", key, day)
     return Explained(
         person=person,
+        explanation=said["explanation"] if said else None,
         score=score,
         rank=standing["rank"] if standing and score["score"] is not None else None,
         people=standing["people"] if standing else 0,
@@ -139,7 +143,14 @@ def page(found: Explained) -> RenderableType:
         said = UNSCORED.get(reason)
         text = Text(f"Not scored on {score['day']}: {reason}" + (f" ({said})." if said else "."))
         return Group(_heading(found.person), text, _foot())
-    blocks: list[RenderableType] = [_heading(found.person), _numbers(found), *_trend(found), Text()]
+    sentence = [Text(f"{found.explanation}.", "bold")] if found.explanation else []
+    blocks: list[RenderableType] = [
+        _heading(found.person),
+        *sentence,
+        _numbers(found),
+        *_trend(found),
+        Text(),
+    ]
     blocks += [
         Text("What it is made of", "bold"),
         _parts(found),

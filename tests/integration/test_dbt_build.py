@@ -149,6 +149,23 @@ def test_latest_scores_and_changes(warehouse: Warehouse) -> None:
     assert [row[0] for row in found if row[1] is None] == [COMMUNITY.person(COMMUNITY.people - 1)]
 
 
+def test_every_score_is_explained_by_its_numbers(warehouse: Warehouse) -> None:
+    found = warehouse.rows(
+        "select score, change_7d, score_high - score_low as width, explanation from bi.score_latest"
+    )
+    kinds = set()
+    for score, change, width, said in found:
+        if score is None:
+            assert said.startswith("No score: the account never did anything itself")
+            continue
+        kind = "steady" if abs(change) < 0.5 else "up" if change > 0 else "down"
+        kinds.add(kind)
+        moved = kind if kind == "steady" else f"{kind} {abs(change):.1f}"
+        assert said.startswith(f"{score:.0f}, {moved} this week: ")
+        assert ("; 95 % between " in said) == (width is not None)
+    assert kinds == {"steady", "up", "down"}
+
+
 def test_ranks_follow_scores(warehouse: Warehouse) -> None:
     ranks = warehouse.rows("select rank from bi.score_latest where score is not null order by score desc")
     assert [rank for (rank,) in ranks] == list(range(1, len(visible())))
@@ -267,9 +284,10 @@ def test_a_contact_is_found_by_handle_or_email(warehouse: Warehouse) -> None:
 def test_a_contacts_score_comes_with_topics_and_a_sentence(warehouse: Warehouse) -> None:
     score, sentence, *topics = contact(warehouse, 8, "score, sentence, topic_1, topic_2, topic_3")
     assert score == COMMUNITY.scores(LAST)[8]
-    assert sentence is not None
-    assert str(sentence).startswith(f"Influence {score:.0f} of 100 (likely ")
-    assert "the largest part comes from likes on forum" in str(sentence)
+    [(explanation,)] = warehouse.rows(
+        f"select explanation from bi.score_latest where person_id = '{COMMUNITY.person(8)}'"
+    )
+    assert sentence == f"{explanation}. It measures attention, not approval and not worth."
     assert topics == ["books", "bread", None]
 
 

@@ -126,6 +126,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     "handle": "ada",
                     "score": 61.5,
                     "change_7d": 7.0,
+                    "explanation": "62, up 7.0 this week: more attention through reposts",
                     **latest,
                 }
             ],
@@ -168,6 +169,12 @@ class TestShow:
         assert "Trend ▁" in page
         assert "█  31.0 to 60.0 in 30 days" in page
         assert WHAT_IT_IS_NOT in page
+
+    def test_the_newest_score_begins_with_its_explanation(self) -> None:
+        lines = said("show", "@ada@sample").splitlines()
+        assert lines[1] == "62, up 7.0 this week: more attention through reposts."
+        assert lines[2].startswith("Score 61.5")
+        assert "this week" not in said("show", "@ada@sample", "--day", "2026-01-20")
 
     def test_the_parts_add_up_to_the_score(self) -> None:
         lines = [line.split() for line in said("show", "@ada@sample").splitlines()]

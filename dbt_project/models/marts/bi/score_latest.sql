@@ -38,9 +38,12 @@ select
     round(today.score - earlier.score_1d, 4) as change_1d,
     round(today.score - earlier.score_7d, 4) as change_7d,
     round(today.score - earlier.score_30d, 4) as change_30d,
+    explained.explanation,
     today.unscored_reason,
     today.model_version
 from today
+left join {{ ref('int_explanation') }} as explained
+    on today.person_id = explained.person_id
 left join earlier
     on today.person_id = earlier.person_id
 left join {{ ref('person') }} as people

@@ -17,17 +17,6 @@ objecting_people as (
     where requests.account_id is not null and requests.request = 'object'
 ),
 
-largest_parts as (
-    select
-        parts.person_id,
-        arg_max({ 'part': parts.part, 'network': parts.network }, parts.points) as part
-    from {{ ref('score_parts') }} as parts
-    inner join {{ ref('int_latest_day') }} as latest
-        on parts.day = latest.day
-    where parts.part not in ('base', 'ceiling', 'accounts') and parts.points > 0
-    group by parts.person_id
-),
-
 topics as (
     select
         topics.person_id,
@@ -98,7 +87,7 @@ scored as (
         topics.topic_1,
         topics.topic_2,
         topics.topic_3,
-        largest_parts.part,
+        scores.explanation,
         case
             when scores.score is null
                 then coalesce(contacts.refusal, contacts.obstacle, latest_scores.unscored_reason, 'not_scored')
@@ -121,8 +110,6 @@ scored as (
             and scores.score is not null
     left join topics
         on scores.person_id = topics.person_id
-    left join largest_parts
-        on scores.person_id = largest_parts.person_id
     left join {{ ref('int_contact_service') }} as service
         on contacts.crm = service.crm and contacts.contact_id = service.contact_id
 )
@@ -143,7 +130,8 @@ select
     topic_1,
     topic_2,
     topic_3,
-    {{ score_sentence() }} as sentence,
+    -- Wherever a score is shown, it is said what it measures.
+    explanation || '. It measures attention, not approval and not worth.' as sentence,
     unscored_reason,
     lifetime_value,
     currency,
