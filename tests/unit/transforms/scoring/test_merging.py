@@ -6,9 +6,13 @@ from datetime import timedelta
 from functools import cache
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
-from tasks import by_day, score_days
+from whole_days import Cutting, score_days
 from worlds import MODEL, OLD, START, community, level, network_input, network_tables, run
+
+from spark_jobs.transforms.scoring.blocks import Rows
+from spark_jobs.transforms.scoring.network_input import NetworkInput
 
 DAYS, MERGED, PARTED = 46, 26, 38
 BIG, SMALL = "big", "small"
@@ -36,13 +40,24 @@ def two_networks(links=(), requests=()):
             accounts.append((0, account, OLD, False))
         mine = [link for link in links if link[1] in ours]
         asked = [request for request in requests if request[1] in ours]
-        tables[network] = network_tables(activities, accounts, mine, asked, network)
+        tables[network] = task_of(network, activities, accounts, mine, asked)
     return tables
 
 
+def task_of(network, *tuples):
+    tables = network_tables(*tuples, network=network)
+    return NetworkInput(network, {name: Rows(table) for name, table in tables.items()}, 0.7)
+
+
+def by_day(tables, person, column="score"):
+    """A column of a person's daily_score by day offset."""
+    of_person = tables["daily_score"].filter(pc.equal(tables["daily_score"]["person_id"], person))
+    return {(row["day"] - START).days: row[column] for row in of_person.to_pylist()}
+
+
 @cache
-def scored(links=(), requests=(), cuts=(), groups=1):
-    return score_days(two_networks(links, requests), DAYS, cuts, groups)
+def scored(links=(), requests=(), chunks=(), groups=1):
+    return score_days(two_networks(links, requests), DAYS, Cutting(chunks, groups))
 
 
 ALONE = ()
@@ -136,7 +151,7 @@ def test_an_account_handed_to_two_people_makes_no_jump_for_the_one_who_has_most_
 def test_cutting_the_range_or_the_people_changes_no_bit():
     links = (*MERGE, *PART, (20, BIG, "q", 0.5), (30, BIG, "q", 1.0, 0.9, 20))
     whole = scored(links)
-    for other in (scored(links, (), (20, MERGED, MERGED + 1, PARTED + 1), 1), scored(links, (), (), 3)):
+    for other in (scored(links, (), (20, 6, 1, 12), 1), scored(links, (), (), 3)):
         for name, table in whole.items():
             assert other[name].equals(table), name
 
@@ -168,8 +183,8 @@ def test_reactions_between_accounts_that_one_person_has_a_share_of_count_nowhere
 
 def test_a_link_may_come_before_the_account_is_seen():
     early = (20, "nobody", "p", 1.0)
-    tables = {"one": network_tables(*community(12, 25, 3, 10), [early], network="one")}
-    whole, cut = score_days(tables, 25), score_days(tables, 25, (22,))
+    tasks = {"one": task_of("one", *community(12, 25, 3, 10), [early])}
+    whole, cut = score_days(tasks, 25), score_days(tasks, 25, Cutting((22,)))
     assert set(by_day(whole, "key:p", "unscored_reason").values()) == {"never_acted"}
     for name, table in whole.items():
         assert cut[name].equals(table), name
