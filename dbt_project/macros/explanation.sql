@@ -32,6 +32,7 @@
                 when cause = 'give_back' then 'less of the attention is returned'
                 when cause = 'accounts' then 'accounts that joined lately are counted in step by step'
                 when cause = 'ceiling' then 'the account is older and less is held back'
+                when cause = 'endorsements' then 'more people vouch'
                 when cause = 'smoothing' then 'earlier gains are counted in step by step'
             end
         else case
@@ -46,6 +47,7 @@
             when cause = 'give_back' then 'more of the attention is returned'
             when cause = 'accounts' then 'accounts that left lately are counted out step by step'
             when cause = 'ceiling' then 'more is held back while the account is new'
+            when cause = 'endorsements' then 'endorsements are older'
             when cause = 'smoothing' then 'earlier losses are counted in step by step'
         end
     end

@@ -32,6 +32,7 @@ UNSCORED = {
 
 PARTS = {
     "base": "base: everybody begins here",
+    "endorsement": "endorsements",
     "ceiling": "ceiling of a young account",
     "accounts": "accounts that joined or left lately",
 }
@@ -43,6 +44,7 @@ CAUSES = {
     "accounts": "accounts joined or left",
     "ceiling": "ceiling",
     "smoothing": "smoothing",
+    "endorsements": "endorsements",
 }
 
 
@@ -118,8 +120,8 @@ def explain(warehouse: Warehouse, settings: Any, who: str, day: date | None) -> 
         parts=_of_day(warehouse, "bi.score_parts", "part, network", key, day),
         changes=_of_day(warehouse, "bi.score_changes", "cause", key, day),
         topics=warehouse.rows(
-            "select topic, label, score, rank from bi.topic_leaderboard where person_id = ? and day = ?"
-            " order by score desc, topic limit 5",
+            "select topic, label, score, rank, endorsements from bi.topic_leaderboard"
+            " where person_id = ? and day = ? order by score desc, topic limit 5",
             key,
             day,
         ),
@@ -226,9 +228,15 @@ def _topics(found: Explained) -> list[RenderableType]:
     if not found.topics:
         return []
     said = ", ".join(
-        f"{topic['label']} {topic['score']:.0f} (rank {topic['rank']})" for topic in found.topics
+        f"{topic['label']} {topic['score']:.0f} (rank {topic['rank']}{_vouched(topic['endorsements'])})"
+        for topic in found.topics
     )
     return [Text("Topics ", "bold").append(said, "not bold")]
+
+
+def _vouched(endorsements: float | None) -> str:
+    """How many endorsements stand beside a topic, where there are any to speak of."""
+    return f", {endorsements:.1f} endorsements" if endorsements and endorsements >= 0.05 else ""
 
 
 def _measures(score: dict[str, Any]) -> Text:

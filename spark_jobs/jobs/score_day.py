@@ -182,6 +182,7 @@ def _input(spark: SparkSession, lake: Lake, days: list[date], yesterday: list[da
     wanted = {
         "activities": days,
         "accounts": days,
+        "endorsements": days,
         "identity_links": days,
         "person_account": yesterday,
         **dict.fromkeys(NETWORK_STATES, yesterday),

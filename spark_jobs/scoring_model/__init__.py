@@ -134,6 +134,16 @@ class Identity(_Part):
     points_a_day: float = Field(gt=0)
 
 
+class Endorsement(_Part):
+    per_day: int = Field(ge=0)
+    days_between: int = Field(ge=1)
+    half_life_days: float = Field(gt=0)
+    forgotten_after_days: int = Field(gt=0)
+    give_back: float = Field(ge=0)
+    scale: float = Field(gt=0)
+    most_points: float = Field(ge=0)
+
+
 class Interval(_Part):
     z: float = Field(gt=0)
     evidence_weight: float = Field(ge=0)
@@ -163,6 +173,7 @@ class ScoringModel(_Part):
     score: Score
     ceiling: Ceiling
     identity: Identity
+    endorsement: Endorsement
     interval: Interval
     measures: Measures
 

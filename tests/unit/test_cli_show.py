@@ -113,7 +113,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ],
         )
         board = {"person_id": ADA, "display_name": "Ada", "handle": "ada", "score": 71.0, "evidence": 5.0}
-        topic = {"day": DAY, "topic": "799", "label": "Gardens", "rank": 1}
+        topic = {"day": DAY, "topic": "799", "label": "Gardens", "rank": 1, "endorsements": 2.4}
         _insert(connection, "bi.topic_leaderboard", [topic | board])
         latest = {"networks": "sample", "day": DAY, "rank": 1, "score_low": 58.0, "score_high": 64.0}
         _insert(
@@ -184,7 +184,7 @@ class TestShow:
     def test_changes_and_topics_are_said(self) -> None:
         page = said("show", "@ada@sample")
         assert "Since yesterday +0.80: new attention +1.20, older attention fading -0.40" in page
-        assert "Topics Gardens 71 (rank 1)" in page
+        assert "Topics Gardens 71 (rank 1, 2.4 endorsements)" in page
 
     def test_an_older_day_is_shown_as_it_was(self) -> None:
         assert "Score 50.0" in said("show", "@ada@sample", "--day", "2026-01-20")

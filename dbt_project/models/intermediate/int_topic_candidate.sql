@@ -12,7 +12,8 @@ select
     topics.topic,
     topics.person_id,
     topics.score,
-    topics.evidence
+    topics.evidence,
+    topics.endorsements
 from {{ ref('stg_topic_score') }} as topics
 semi join {{ ref('int_ledger_revision') }} as revisions
     on topics.day = revisions.day and topics.revision = revisions.revision and revisions.is_latest

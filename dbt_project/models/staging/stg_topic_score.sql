@@ -6,6 +6,8 @@ select
     topic,
     score,
     evidence,
+    -- Days of before endorsements counted have none.
+    coalesce(endorsements, 0) as endorsements,
     rank,
     revision
 from {{ lake_rows('topic_score', is_incremental()) }}

@@ -19,3 +19,11 @@ def summed(group: Ints, amount: Floats, groups: int) -> Floats:
 def ratio(part: Floats, whole: Floats) -> Floats:
     """part / whole, and 0 where there is no whole."""
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+def found_at(keys: Ints, values: Floats, wanted: Ints) -> Floats:
+    """Values of the wanted keys, 0 for those that are not among the sorted `keys`."""
+    if len(keys) == 0:
+        return np.zeros(len(wanted))
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, values[at], 0.0)

@@ -53,11 +53,13 @@ ACCOUNT_MEASURES = (
     "reach",
     "posts_a_day",
     "network_influence",
+    "endorsed",
 )
 """What the day says of each account, beside the split of its level's change."""
 
 NETWORK_STATES: Mapping[str, pa.Schema] = {
-    name: lake_table(name) for name in ("account_state", "pair_state", "topic_state", "network_state")
+    name: lake_table(name)
+    for name in ("account_state", "pair_state", "topic_state", "endorsement_state", "network_state")
 }
 """What a network's day hands to its next."""
 
@@ -67,6 +69,7 @@ _UNUSED_OF_ACCOUNTS = {field.name for field in contract("accounts").fields} - _U
 NETWORK_INPUT: Mapping[str, pa.Schema] = {
     **NETWORK_STATES,
     "activities": lake_table("activities", ("activity_id", "content_id", "source")),
+    "endorsements": lake_table("endorsements", ("source",)),
     "accounts": lake_table("accounts", tuple(_UNUSED_OF_ACCOUNTS)),
     "person_account": lake_table("person_account"),
     "identity_links": lake_table("identity_links", ("method", "source")),
@@ -89,7 +92,9 @@ PERSON_INPUT: Mapping[str, pa.Schema] = {
         + _numbers(*(f"slow_{kind}" for kind in KINDS))
     ),
     "person_topic": pa.schema(
-        _DAY + _texts("person_id", "network", "topic") + _numbers("share", "attention", "evidence", "weight")
+        _DAY
+        + _texts("person_id", "network", "topic")
+        + _numbers("share", "attention", "evidence", "endorsements", "weight")
     ),
     "person_reactor": pa.schema(_DAY + _texts("person_id", "network", "account_id") + _numbers("share")),
 }

@@ -15,6 +15,7 @@ from spark_jobs.graph.trust import attention_left, drawn_seeds, known_seeds, ten
 from spark_jobs.scoring_model import ScoringModel
 from spark_jobs.transforms.scoring.accounts import NEVER, Accounts
 from spark_jobs.transforms.scoring.arrays import Bools, Floats, Ints, ratio, summed
+from spark_jobs.transforms.scoring.endorsements import Endorsed, Endorsements, admitted, endorsed
 from spark_jobs.transforms.scoring.flow import (
     PostingMeans,
     by_kind,
@@ -45,6 +46,7 @@ class NetworkState:
     stopped: frozenset[int] = frozenset()
     clock_days: float = 0.0
     seeds_drawn_on: int = NEVER
+    endorsements: Endorsements = field(default_factory=Endorsements.empty)
 
     @classmethod
     def empty(cls) -> NetworkState:
@@ -58,6 +60,7 @@ class DayEvents:
     `acted` (accounts,) marks who did anything, `posts` counts own posts; `customer` marks accounts
     of people whom the CRM knows. `late_days_seen` are the ages of all rows, 0 for the day's own.
     `holder` numbers the person behind each account; without it, every account is somebody else's.
+    `endorsements` are the day's in the order of giving, `silent` marks accounts of people who left.
     """
 
     day: int
@@ -69,6 +72,8 @@ class DayEvents:
     late_days_seen: frozenset[int] = frozenset()
     about: ReactionTopics = field(default_factory=ReactionTopics.none)
     holder: Ints | None = None
+    endorsements: Endorsements = field(default_factory=Endorsements.empty)
+    silent: Bools | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ class AccountDay:
     reach: Floats
     posts_a_day: Floats
     network_influence: Floats
+    endorsed: Floats
     change_new_attention: Floats
     change_fading: Floats
     change_others_authority: Floats
@@ -98,6 +104,7 @@ class NetworkDay:
     state: NetworkState
     published: AccountDay
     reactors: Reactors
+    endorsed: Endorsed
 
 
 @dataclass(frozen=True)
@@ -186,6 +193,10 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
     )
     mean_rank = float(rank @ trust / trust.sum()) if trust.sum() > 0 else 1 / max(n, 1)
     given = trust[pairs.pairs.actor] * pairs.saturated * pairs.give_back
+    holder = np.arange(n) if events.holder is None else events.holder
+    silent = np.zeros(n, dtype=bool) if events.silent is None else events.silent
+    kept = admitted(state.endorsements, events.endorsements, holder, day, model)
+    vouched = endorsed(kept, trust, silent, holder, pairs, day, model)
     published = AccountDay(
         level=level,
         level_before=level_before,
@@ -196,12 +207,12 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         reach=_received_pairs(pairs, np.where(_recent(pairs, model), trust[pairs.pairs.actor], 0.0), n),
         posts_a_day=posting.long,
         network_influence=rank / max(mean_rank, 1e-300),
+        endorsed=vouched.of_account,
         change_new_attention=moved.per_flow * old_both + moved.risen,
         change_fading=moved.faded - level_before,
         change_others_authority=moved.per_flow * (old_back - old_both),
         change_give_back=moved.per_flow * (arrived_total - old_back),
     )
-    holder = np.arange(n) if events.holder is None else events.holder
     topics = topic_day(state.topics, events.about, reactions, taken, pairs, trust, holder, clock, model)
     return NetworkDay(
         state=replace(
@@ -212,9 +223,11 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
             stopped=stopped,
             clock_days=state.clock_days + clock,
             seeds_drawn_on=drawn_on,
+            endorsements=kept,
         ),
         published=published,
         reactors=_reactors(pairs, authority, model),
+        endorsed=vouched,
     )
 
 

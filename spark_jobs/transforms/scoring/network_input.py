@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +14,15 @@ from spark_jobs.transforms.scoring.account_people import PeopleOfAccounts
 from spark_jobs.transforms.scoring.accounts import NEVER, Accounts
 from spark_jobs.transforms.scoring.arrays import Bools, Ints, summed
 from spark_jobs.transforms.scoring.blocks import Rows, codes, codes_or, sorted_universe
-from spark_jobs.transforms.scoring.identity import UNHEARD, Heard, link_intervals, standing_intervals
+from spark_jobs.transforms.scoring.endorsements import Endorsements
+from spark_jobs.transforms.scoring.identity import (
+    ERASED,
+    NOTHING_FORBIDS,
+    UNHEARD,
+    Heard,
+    link_intervals,
+    standing_intervals,
+)
 from spark_jobs.transforms.scoring.network_day import DayEvents, NetworkState
 from spark_jobs.transforms.scoring.pairs import Follows, Pairs, Reactions
 from spark_jobs.transforms.scoring.topic_input import most_specific, pairs_above, topics_of_tags
@@ -53,6 +63,8 @@ class NetworkInput:
                 activity.arrow("actor_account_id"),
                 activity.arrow("target_account_id"),
                 snapshot.arrow("account_id"),
+                tables["endorsements"].arrow("from_account_id"),
+                tables["endorsements"].arrow("to_account_id"),
                 pairs.arrow("actor_account_id"),
                 pairs.arrow("target_account_id"),
                 tables["identity_links"].arrow("account_id"),
@@ -63,7 +75,9 @@ class NetworkInput:
         # What was kept is looked up as well: after a change of taxonomy it goes on under its new topic.
         self.kept_topics = topics_of_tags(tables["topic_state"].arrow("topic"), tags)
         told = topics_of_tags(activity.arrow("topics").flatten(), tags)
-        self.topics = sorted_universe([self.kept_topics, told])
+        kept, given = tables["endorsement_state"], tables["endorsements"]
+        self.kept_endorsed, self.endorsed = (topics_of_tags(t.arrow("topic"), tags) for t in (kept, given))
+        self.topics = sorted_universe([self.kept_topics, told, self.kept_endorsed, self.endorsed])
         self.actor = codes(activity.arrow("actor_account_id"), self.ids)
         self.target = codes_or(activity.arrow("target_account_id"), self.ids, -1)
         self.kind = codes(activity.arrow("kind"), pa.array(ALL_KINDS))
@@ -78,6 +92,10 @@ class NetworkInput:
         # Whoever says whose an account is has seen it: a link that comes first waits for nothing.
         self.linked_account = codes(tables["identity_links"].arrow("account_id"), self.ids)
         self.linked_day = tables["identity_links"].integers("day")
+        self.endorsement_day = given.integers("day")
+        self.endorser, self.endorsee = (
+            codes(given.arrow(name), self.ids) for name in ("from_account_id", "to_account_id")
+        )
         self.people = PeopleOfAccounts(
             link_intervals(
                 tables["person_account"],
@@ -122,6 +140,7 @@ class NetworkInput:
             stopped=frozenset(int(np.datetime64(d, "D").astype(np.int64)) for d in stopped or ()),
             clock_days=float(network.numbers("clock_days")[0]) if len(network) else 0.0,
             seeds_drawn_on=int(network.integers("seeds_drawn_on", NEVER)[0]) if len(network) else NEVER,
+            endorsements=self._endorsements(accounts),
         )
 
     def _pairs(self, accounts: Accounts) -> Pairs:
@@ -146,11 +165,35 @@ class NetworkInput:
         )
         return Topics(slots // many, slots % many, attention, evidence)
 
+    def _endorsements(self, accounts: Accounts) -> Endorsements:
+        rows = self.tables["endorsement_state"]
+        kept = Endorsements(
+            accounts.numbers_of(codes(rows.arrow("from_account_id"), self.ids)),
+            accounts.numbers_of(codes(rows.arrow("to_account_id"), self.ids)),
+            codes_or(self.kept_endorsed, self.topics, -1),
+            rows.integers("given_on"),
+        )
+        return kept.only(kept.topic >= 0).and_also(Endorsements.empty())
+
+    def _endorsed(self, accounts: Accounts, rows: Ints) -> Endorsements:
+        """The day's endorsements in the order of giving; of a moment, in that of the ids and topics."""
+        given = self.tables["endorsements"].integers("endorsed_at")[rows]
+        found = Endorsements(
+            accounts.numbers_of(self.endorser[rows]),
+            accounts.numbers_of(self.endorsee[rows]),
+            codes_or(self.endorsed, self.topics, -1)[rows],
+            _days_of_moments(given),
+        )
+        order = np.lexsort((found.topic, found.receiver, found.giver, given))
+        return found.only(order[found.topic[order] >= 0])
+
     def day(self, state: NetworkState, day: int) -> tuple[NetworkState, DayEvents]:
         """The state with the day's newcomers and snapshots, and the day's events in its numbers."""
         rows = np.flatnonzero(self.activity_day == day)
         snapshots = np.flatnonzero(self.snapshot_day == day)
         target = self.target[rows]
+        given = np.flatnonzero(self.endorsement_day == day)
+        ends = (self.endorser[given], self.endorsee[given])
         seen = np.unique(
             np.concatenate(
                 (
@@ -158,6 +201,7 @@ class NetworkInput:
                     target[target >= 0],
                     self.snapshot_account[snapshots],
                     self.linked_account[self.linked_day == day],
+                    *ends,
                 )
             )
         )
@@ -170,8 +214,15 @@ class NetworkInput:
             stopped=state.stopped,
             clock_days=state.clock_days,
             seeds_drawn_on=state.seeds_drawn_on,
+            endorsements=state.endorsements.renumbered(numbers),
         )
-        return state, self._events(accounts, rows, day)
+        standing = self.people.standing(accounts, day)
+        kept, endorsements = state.endorsements, self._endorsed(accounts, given)
+        erased = standing == ERASED
+        state = replace(state, endorsements=kept.only(~(erased[kept.giver] | erased[kept.receiver])))
+        endorsements = endorsements.only(~(erased[endorsements.giver] | erased[endorsements.receiver]))
+        events = self._events(accounts, rows, day)
+        return state, replace(events, endorsements=endorsements, silent=standing != NOTHING_FORBIDS)
 
     def _with_snapshots(self, accounts: Accounts, rows: Ints) -> Accounts:
         if len(rows) == 0:

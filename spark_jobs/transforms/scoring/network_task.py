@@ -17,7 +17,7 @@ from spark_jobs.scoring_model import ScoringModel
 from spark_jobs.taxonomy import TagTopics
 from spark_jobs.transforms.scoring.account_people import Holdings
 from spark_jobs.transforms.scoring.accounts import NEVER
-from spark_jobs.transforms.scoring.arrays import Bools, Ints
+from spark_jobs.transforms.scoring.arrays import Bools, Ints, found_at, summed
 from spark_jobs.transforms.scoring.block_tables import (
     ACCOUNT_MEASURES,
     LEVEL_CAUSES,
@@ -116,6 +116,17 @@ class _Output:
                 "evidence": topics.evidence,
             },
         )
+        kept = state.endorsements
+        yield from self._blocks(
+            "endorsement_state",
+            NETWORK_STATES["endorsement_state"],
+            {
+                "from_account_id": self.ids.take(pa.array(kept.giver)),
+                "to_account_id": self.ids.take(pa.array(kept.receiver)),
+                "topic": self.task.topics.take(pa.array(kept.topic)),
+                "given_on": kept.given_on,
+            },
+        )
         stopped = [day_date(day).isoformat() for day in sorted(state.stopped)]
         yield from self._blocks(
             "network_state",
@@ -172,6 +183,10 @@ class _Output:
     def _topics(self, held: Holdings) -> Iterator[pa.RecordBatch]:
         topics = self.scored.state.topics
         holder, row = _holders(held, topics.account, len(self.accounts))
+        many = max(len(self.task.topics), 1)
+        given = self.scored.endorsed
+        slots, place = np.unique(given.kept.receiver * many + given.kept.topic, return_inverse=True)
+        worth = found_at(slots, summed(place, given.worth, len(slots)), topics.account * many + topics.topic)
         yield from self._blocks(
             "person_topic",
             PERSON_INPUT["person_topic"],
@@ -181,6 +196,7 @@ class _Output:
                 "share": held.share[holder],
                 "attention": topics.attention[row],
                 "evidence": topics.evidence[row],
+                "endorsements": worth[row],
                 "weight": self.accounts.weight[topics.account[row]],
             },
         )

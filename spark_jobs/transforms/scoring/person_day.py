@@ -1,7 +1,7 @@
 """Steps 8 and 9 for people: from their accounts' levels to score, interval, parts and changes.
 
 Pure arrays. People are numbered in the order of their ids and networks in the order of their names;
-`K` is the number of reaction kinds.
+`K` is the number of reaction kinds, `P` that of PARTS.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spark_jobs.scoring_model import KINDS, ScoringModel
-from spark_jobs.transforms.scoring.arrays import Bools, Floats
+from spark_jobs.transforms.scoring.arrays import Bools, Floats, ratio
+from spark_jobs.transforms.scoring.endorsements import endorsement_points
 from spark_jobs.transforms.scoring.joining import (
     FAINTEST_OUTSTANDING,
     Outstanding,
@@ -32,23 +33,27 @@ CAUSES = (
     "accounts",
     "ceiling",
     "smoothing",
+    "endorsements",
 )
 """Why a score changed, in the order of `PersonDay.changes`."""
 
 _LEVEL_CAUSES = 4
 
-STATE_PARTS = ("raw", "observed", "ceiling", "accounts", "accounts_due")
+STATE_PARTS = ("raw", "observed", "ceiling", "accounts", "accounts_due", "endorsed")
 """What of a person's state is one number a person, by the names of its parts in person_state."""
+
+PARTS = (*KINDS, "endorsement")
+"""Parts of a score that belong to a network, in the order of `PersonState.parts`."""
 
 
 @dataclass(frozen=True)
 class PersonState:
-    """What the next day needs of each person: (people,) and, for `parts`, (people, networks, K).
+    """What the next day needs of each person: (people,) and, for `parts`, (people, networks, P).
 
-    `raw` is the score before ceiling and smoothing, NaN for people not scored yesterday; `observed`
-    the score before smoothing; `parts`, `ceiling` and `accounts` are smoothed points. `accounts` is what
-    accounts that joined or left lately are not yet counted for, and `accounts_due` the same before
-    smoothing.
+    `raw` is the score of attention before ceiling and smoothing, NaN for people not scored yesterday;
+    `observed` the same before smoothing; `parts`, `ceiling` and `accounts` are smoothed points. `accounts`
+    is what accounts that joined or left lately are not yet counted for. `accounts_due` and `endorsed` are
+    accounts and endorsements before smoothing.
     """
 
     raw: Floats
@@ -57,6 +62,7 @@ class PersonState:
     accounts: Floats
     accounts_due: Floats
     parts: Floats
+    endorsed: Floats
 
     @classmethod
     def empty(cls, people: int, networks: int) -> PersonState:
@@ -66,7 +72,8 @@ class PersonState:
             ceiling=np.zeros(people),
             accounts=np.zeros(people),
             accounts_due=np.zeros(people),
-            parts=np.zeros((people, networks, len(KINDS))),
+            parts=np.zeros((people, networks, len(PARTS))),
+            endorsed=np.zeros(people),
         )
 
     @property
@@ -112,7 +119,8 @@ def person_day(before: PersonState, rows: AccountRows, scored: Bools, model: Sco
     now, level, raw = today.by_network, today.level, today.raw
 
     share = np.divide(now**2, level[:, None] ** 2, out=np.zeros_like(now), where=level[:, None] > 0)
-    parts = _parts(by_network, rows, share, raw)
+    vouched = _endorsement_parts(by_network, rows, today, outstanding, model)
+    parts = np.concatenate((_parts(by_network, rows, share, raw), vouched[:, :, None]), axis=2)
     state = _smoothed(before, today, parts, outstanding, scored, model)
     score = state.score
 
@@ -147,6 +155,19 @@ def _parts(by_network: ByNetwork, rows: AccountRows, share: Floats, raw: Floats)
     total = slow.sum(axis=2, keepdims=True)
     of_network = np.divide(slow, total, out=np.zeros_like(slow), where=total > 0)
     return np.asarray(of_network * share[:, :, None] * (raw - 1)[:, None, None])
+
+
+def _endorsement_parts(
+    by_network: ByNetwork, rows: AccountRows, today: Stand, outstanding: Outstanding, model: ScoringModel
+) -> Floats:
+    """Points of endorsements by network, (people, networks); no more than the cap leaves room for."""
+    if rows.endorsed is None:
+        return np.zeros(by_network.shape)
+    worth = by_network.sum(rows.share * rows.endorsed)
+    total = worth.sum(axis=1)
+    room = model.score.cap - today.observed - np.maximum(outstanding.due, 0.0)
+    earned = np.clip(endorsement_points(total, today.raw - 1, model), 0.0, np.maximum(room, 0.0))
+    return np.asarray(worth * ratio(earned, total)[:, None])
 
 
 def _outstanding(
@@ -193,6 +214,7 @@ def _smoothed(
         parts=np.where(
             scored[:, None, None], before.parts + follow[:, None, None] * (parts - before.parts), 0.0
         ),
+        endorsed=np.where(scored, parts[:, :, -1].sum(axis=1), 0.0),
     )
 
 
@@ -241,6 +263,8 @@ def _changes(
     causes[:, 4] = (raw_before - before.raw) + (today.observed - as_held.observed) + due
     causes[:, 5] = (as_held.observed - as_held.raw) - (before.observed - before.raw)
     causes[:, 6] = (after.score - before.score) - (today.observed - before.observed) - due
+    causes[:, 7] = after.endorsed - before.endorsed
+    causes[:, 6] -= causes[:, 7]
     return causes
 
 

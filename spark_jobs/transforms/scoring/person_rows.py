@@ -20,6 +20,7 @@ class AccountRows:
     yesterday's, 0 for one that has just joined, and `share_start` the one to begin a person with.
     `origin` numbers whose it was mainly until today, NO_ORIGIN for an account that was the person's or is
     new. Levels, and `own_score`, are of the account as a whole; the latter is NaN where it never acted.
+    `endorsed` is the effective number of the account's endorsements; without it there are none.
     """
 
     person: Ints
@@ -40,6 +41,7 @@ class AccountRows:
     network_influence: Floats
     slow: Floats
     changes: Floats
+    endorsed: Floats | None = None
 
 
 class ByNetwork:

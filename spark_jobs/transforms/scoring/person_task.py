@@ -35,6 +35,7 @@ from spark_jobs.transforms.scoring.identity import ERASED, NEVER_ACTED, NOTHING_
 from spark_jobs.transforms.scoring.own_score import points
 from spark_jobs.transforms.scoring.person_day import (
     CAUSES,
+    PARTS,
     STATE_PARTS,
     PersonDay,
     PersonState,
@@ -107,7 +108,7 @@ class _Task:
             target = getattr(state, name)
             chosen = _equal(part, name)
             target[person[chosen]] = value[chosen]
-        for index, kind in enumerate(KINDS):
+        for index, kind in enumerate(PARTS):
             chosen = _equal(part, kind)
             network = codes(rows.arrow("network").filter(pa.array(chosen)), self.networks)
             state.parts[person[chosen], network, index] = value[chosen]
@@ -186,7 +187,7 @@ class _Output:
         base = np.flatnonzero(scored)
         yield from self._part_rows(base, "base", np.ones(len(base)), None)
         for network in range(len(self.task.networks)):
-            for index, kind in enumerate(KINDS):
+            for index, kind in enumerate(PARTS):
                 value = state.parts[:, network, index]
                 people = np.flatnonzero(scored & (np.abs(value) >= FAINTEST_POINTS))
                 yield from self._part_rows(people, kind, value[people], network)
@@ -224,7 +225,8 @@ class _Output:
         chosen = pa.array(rows)
         people = codes(task.reactor_rows.arrow("person_id").take(chosen), task.people)
         network = codes(task.reactor_rows.arrow("network").take(chosen), task.networks)
-        earned = (self.result.score - 1)[people] * self.result.network_share[people, network]
+        attention = self.result.score - 1 - self.result.state.parts[:, :, -1].sum(axis=1)
+        earned = attention[people] * self.result.network_share[people, network]
         given = np.round(earned * task.reactor_rows.numbers("share")[rows], POINT_DECIMALS)
         account = task.reactor_rows.arrow("account_id").take(chosen)
         by_name = np.empty(len(rows), dtype=np.int64)
@@ -254,6 +256,7 @@ class _Output:
         weight = np.maximum(source.numbers("weight")[rows], model.level.minimum_weight)
         attention = summed(place, share * source.numbers("attention")[rows] / weight, len(slots))
         evidence = summed(place, share * source.numbers("evidence")[rows], len(slots))
+        endorsements = summed(place, share * source.numbers("endorsements")[rows], len(slots))
         people, topic = slots // len(topics), slots % len(topics)
         score = np.round(np.minimum(points(attention, model), model.score.cap), SCORE_DECIMALS)
         shown = self.scored[people] & (evidence >= model.measures.topic_minimum_evidence)
@@ -263,6 +266,7 @@ class _Output:
             "topic": topics.take(pa.array(topic[order])),
             "score": score[order],
             "evidence": np.round(evidence[order], SCORE_DECIMALS),
+            "endorsements": np.round(endorsements[order], SCORE_DECIMALS),
             "rank": _rank_within(people[order]),
         }
         yield from self._blocks("topic_score", people[order], columns)
@@ -275,7 +279,7 @@ class _Output:
             yield from self._state_rows(people, part, value[people], "")
         for network in range(len(self.task.networks)):
             name = self.task.networks[network].as_py()
-            for index, kind in enumerate(KINDS):
+            for index, kind in enumerate(PARTS):
                 value = state.parts[:, network, index]
                 people = np.flatnonzero(self.scored & (value != 0))
                 yield from self._state_rows(people, kind, value[people], name)

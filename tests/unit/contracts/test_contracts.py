@@ -37,6 +37,7 @@ LAKE = [
     "quarantine",
     "conform_count",
     "follow_state",
+    "endorsement_state",
     "pair_state",
     "person_account",
     "daily_score",

@@ -8,7 +8,8 @@ with ranked as (
         rank() over (partition by candidates.day, candidates.topic order by candidates.score desc) as rank,
         candidates.person_id,
         candidates.score,
-        candidates.evidence
+        candidates.evidence,
+        candidates.endorsements
     from {{ ref('int_topic_candidate') }} as candidates
     anti join {{ ref('int_withheld_person') }} as withheld
         on candidates.person_id = withheld.person_id
@@ -25,7 +26,8 @@ select
     people.display_name,
     people.handle,
     ranked.score,
-    ranked.evidence
+    ranked.evidence,
+    ranked.endorsements
 from ranked
 left join {{ ref('person') }} as people
     on ranked.person_id = people.person_id

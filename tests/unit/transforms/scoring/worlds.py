@@ -18,18 +18,19 @@ START = date(2026, 1, 1)
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def network_input(activities, accounts=(), links=(), requests=(), tags=None):
+def network_input(activities, accounts=(), links=(), requests=(), tags=None, endorsements=()):
     """A network's task from tuples; see `network_tables`. `tags` gives the topics of tags."""
-    tables = network_tables(activities, accounts, links, requests)
+    tables = network_tables(activities, accounts, links, requests, endorsements=endorsements)
     return NetworkInput("net", {name: Rows(table) for name, table in tables.items()}, 0.7, tags)
 
 
-def network_tables(activities, accounts=(), links=(), requests=(), network="net"):
+def network_tables(activities, accounts=(), links=(), requests=(), network="net", endorsements=()):
     """A network's input from tuples.
 
     activities: (day offset, kind, actor, target, late days, topics); accounts: (day offset, account,
     created, verified); links: (day offset, account, person, share), and where they are not 1 and the
-    day, (…, confidence, day offset of the observation); requests: (day offset, account, request).
+    day, (…, confidence, day offset of the observation); requests: (day offset, account, request);
+    endorsements: (day offset, giver, receiver, topic, late days).
     """
 
     def at(offset):
@@ -63,6 +64,17 @@ def network_tables(activities, accounts=(), links=(), requests=(), network="net"
                 "observed_at": moment(day),
             }
             for day, account, created, verified in accounts
+        ],
+        "endorsements": [
+            {
+                "day": at(day),
+                "network": network,
+                "from_account_id": giver,
+                "to_account_id": receiver,
+                "topic": topic,
+                "endorsed_at": moment(day - late),
+            }
+            for day, giver, receiver, topic, late in endorsements
         ],
         "identity_links": [
             {
