@@ -23,7 +23,9 @@ from open_data_contract_standard.model import (
     SchemaProperty,
 )
 
-FieldType = Literal["string", "double", "bigint", "int", "boolean", "timestamp", "date", "array<string>"]
+FieldType = Literal[
+    "string", "double", "bigint", "int", "boolean", "timestamp", "date", "array<string>", "array<double>"
+]
 Layer = Literal["input", "lake", "mart"]
 
 CONTRACTS_FOLDER = Path(__file__).resolve().parent.parent / "data_contracts"
@@ -44,7 +46,9 @@ _TYPES: Mapping[tuple[str, str], FieldType] = {
     ("timestamp", "TIMESTAMP"): "timestamp",
     ("date", "DATE"): "date",
     ("array", "VARCHAR[]"): "array<string>",
+    ("array", "DOUBLE[]"): "array<double>",
 }
+_ITEMS: Mapping[FieldType, str] = {"array<string>": "string", "array<double>": "number"}
 # Only what some stage really checks: a rule that nobody applies would be a promise nobody keeps.
 _OPTIONS: Mapping[str, frozenset[str]] = {
     "string": frozenset({"maxLength"}),
@@ -278,8 +282,9 @@ def _type(where: str, prop: SchemaProperty) -> FieldType:
     if field_type is None:
         known = ", ".join(f"{logical}/{physical}" for logical, physical in _TYPES)
         raise ContractError(f"{where}: unknown type {prop.logicalType}/{prop.physicalType} (known: {known})")
-    if field_type == "array<string>" and (prop.items is None or prop.items.logicalType != "string"):
-        raise ContractError(f"{where}: an array needs items with logicalType string")
+    item = _ITEMS.get(field_type)
+    if item is not None and (prop.items is None or prop.items.logicalType != item):
+        raise ContractError(f"{where}: an array needs items with logicalType {item}")
     return field_type
 
 

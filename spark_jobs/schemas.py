@@ -29,6 +29,7 @@ SPARK_TYPES: Mapping[FieldType, DataType] = {
     "timestamp": TimestampType(),
     "date": DateType(),
     "array<string>": ArrayType(StringType()),
+    "array<double>": ArrayType(DoubleType()),
 }
 
 

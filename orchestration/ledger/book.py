@@ -25,6 +25,7 @@ _ARROW: Mapping[FieldType, pa.DataType] = {
     "timestamp": pa.timestamp("us", tz="UTC"),
     "date": pa.date32(),
     "array<string>": pa.list_(pa.string()),
+    "array<double>": pa.list_(pa.float64()),
 }
 
 

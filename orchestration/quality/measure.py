@@ -226,6 +226,7 @@ _PARQUET: Mapping[FieldType, frozenset[str]] = {
     "timestamp": frozenset({"TIMESTAMP_MICROS", "INT96"}),
     "date": frozenset({"DATE"}),
     "array<string>": frozenset({"LIST"}),
+    "array<double>": frozenset({"LIST"}),
 }
 
 

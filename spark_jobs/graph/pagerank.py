@@ -22,6 +22,7 @@ def pagerank(
     weight: Floats | None = None,
     *,
     restart: Floats | None = None,
+    reserve: float = 0.0,
     damping: float = 0.85,
     tolerance: float = 1e-10,
     max_iterations: int = 200,
@@ -29,23 +30,26 @@ def pagerank(
     """PageRank of each vertex; the result sums to one.
 
     `source` and `target` (edges,) are vertex numbers below `vertices`; `weight` (edges,) defaults to
-    one an edge; parallel edges add up. `restart` (vertices,) is where the surfer lands when not
-    following an edge, even where not given or without mass. Iteration stops when the L1 change is
-    below `tolerance`; 0 runs all `max_iterations`, as published reference outputs need.
+    one an edge; parallel edges add up. A source whose weights add up to less than `reserve` passes on
+    only that part of itself; the rest is restarted like the mass of a dangling vertex. `restart`
+    (vertices,) is where the surfer lands when not following an edge, even where not given or without
+    mass. Iteration stops when the L1 change is below `tolerance`; 0 runs all `max_iterations`, as
+    published reference outputs need.
     """
     if vertices == 0:
         return np.zeros(0)
     weights = np.ones(len(source)) if weight is None else weight
     jump = _distribution(restart, vertices)
     out = np.bincount(source, weights=weights, minlength=vertices)
-    dangling = out <= 0
-    shares = np.divide(weights, out[source], out=np.zeros(len(weights)), where=out[source] > 0)
+    whole = np.maximum(out, reserve)
+    shares = np.divide(weights, whole[source], out=np.zeros(len(weights)), where=whole[source] > 0)
+    kept = 1 - np.divide(out, whole, out=np.zeros(vertices), where=whole > 0)
     # CSR by target: each row adds its edges up in one fixed order, so the result does not wander.
     transition = sparse.csr_matrix((shares, (target, source)), shape=(vertices, vertices))
     transition.sum_duplicates()
     rank = jump.copy()
     for _ in range(max_iterations):
-        moved = damping * (transition @ rank + rank[dangling].sum() * jump) + (1 - damping) * jump
+        moved = damping * (transition @ rank + float(kept @ rank) * jump) + (1 - damping) * jump
         change = np.abs(moved - rank).sum()
         rank = moved
         if change < tolerance:

@@ -48,7 +48,7 @@ class Pair(_Part):
 
 
 class GiveBack(_Part):
-    weight: float = Field(ge=0)
+    rate: float = Field(ge=0)
 
 
 class Follow(_Part):
@@ -58,6 +58,10 @@ class Follow(_Part):
 
 class Trust(_Part):
     scale: float = Field(gt=0)
+    steepness: float = Field(ge=1)
+    damping: float = Field(gt=0, lt=1)
+    reserve: float = Field(ge=0)
+    tolerance: float = Field(gt=0)
     seed_floor: float = Field(ge=0, le=1)
     step: float = Field(gt=0, le=1)
     tenure_from_day: int = Field(ge=0)
@@ -102,6 +106,7 @@ class Solicitation(_Part):
 
 class Intake(_Part):
     level_factor: float = Field(gt=0)
+    rise_factor: float = Field(gt=0)
     base: float = Field(gt=0)
 
 
@@ -109,11 +114,17 @@ class Level(_Part):
     slow_half_life_days: float = Field(gt=0)
     fast_half_life_days: float = Field(gt=0)
     minimum_weight: float = Field(gt=0, le=1)
-    rise_threshold: float = Field(gt=0)
-    rise_days: int = Field(gt=0)
+    rise_windows: int = Field(gt=0)
+    rise_window_days: int = Field(gt=0)
+    rise_doubt: float = Field(ge=0)
     quiet_clock: float = Field(gt=0, le=1)
     quiet_from_day: int = Field(ge=1)
     quiet_until_day: int = Field(ge=1)
+
+    @property
+    def rise_memory_days(self) -> int:
+        """Days of flow that are remembered one by one."""
+        return self.rise_windows * self.rise_window_days
 
 
 class Score(_Part):
@@ -146,6 +157,7 @@ class Endorsement(_Part):
 
 class Interval(_Part):
     z: float = Field(gt=0)
+    reaction_worth: float = Field(ge=0)
     evidence_weight: float = Field(ge=0)
 
 

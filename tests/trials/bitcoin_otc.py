@@ -99,7 +99,7 @@ def trust_at_the_end(
     task = NetworkInput("otc", tables, 0.7)
     user_of = np.array([int(name) for name in task.ids.to_pylist()])
     is_seed = np.isin(user_of, seeds)
-    state = NetworkState.empty()
+    state = NetworkState.empty(model.level.rise_memory_days)
     last = int((history.moment[-1] - history.moment[0]) / DAY / squeeze)
     for number in range(last + 1):
         state, events = task.day(state, number)

@@ -82,6 +82,8 @@ def reading(field: Field, cell: str, kind: str, line: str | None = None) -> Read
             return Reading(f"CAST({_timestamp(cell, kind)} AS DATE)", unread)
         case "array<string>":
             return Reading(_list(cell, kind, delivered), unread)
+        case "array<double>":
+            raise ValueError(f"{field.name}: nothing delivers lists of numbers; no rule reads them.")
 
 
 def _nothing(field_type: FieldType) -> str:

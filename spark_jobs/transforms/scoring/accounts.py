@@ -23,7 +23,8 @@ class Accounts:
     from 1970-01-01. `created` is NEVER where unknown, `last_active` where the account never acted.
     `own_score` is the score that a person of this account alone would have, NaN before its first action.
     `slow` is (accounts, kinds): the slow mean's decayed sums by kind; its weights are `weight` and,
-    squared, `weight_sq`; `slow_sq` sums squared daily flows.
+    squared, `weight_sq`; `slow_sq` sums squared daily flows. `recent` (accounts, days) is the flow of the
+    last days one by one, today's first.
     """
 
     code: Ints
@@ -45,7 +46,7 @@ class Accounts:
     slow_sq: Floats
     fast: Floats
     fast_weight: Floats
-    rising_days: Ints
+    recent: Floats
     own_score: Floats
 
     def __len__(self) -> int:
@@ -61,11 +62,11 @@ class Accounts:
         return np.where(self.created > NEVER, np.minimum(self.created, self.first_seen), self.first_seen)
 
     @classmethod
-    def empty(cls) -> Accounts:
-        return cls.new(np.zeros(0, dtype=np.int64), 0)
+    def empty(cls, recent_days: int) -> Accounts:
+        return cls.new(np.zeros(0, dtype=np.int64), 0, recent_days)
 
     @classmethod
-    def new(cls, codes: Ints, day: int) -> Accounts:
+    def new(cls, codes: Ints, day: int, recent_days: int) -> Accounts:
         """Accounts first seen on `day`, of which nothing else is known."""
         n = len(codes)
 
@@ -92,7 +93,7 @@ class Accounts:
             slow_sq=zero(),
             fast=zero(),
             fast_weight=zero(),
-            rising_days=np.zeros(n, dtype=np.int64),
+            recent=np.zeros((n, recent_days)),
             own_score=np.full(n, np.nan),
         )
 
@@ -106,7 +107,7 @@ class Accounts:
             return self, np.arange(len(self))
         both = np.concatenate((self.code, newcomers))
         order = np.argsort(both, kind="stable")
-        fresh = Accounts.new(newcomers, day)
+        fresh = Accounts.new(newcomers, day, self.recent.shape[1])
         merged: dict[str, Any] = {
             f.name: np.concatenate((getattr(self, f.name), getattr(fresh, f.name)))[order]
             for f in fields(self)

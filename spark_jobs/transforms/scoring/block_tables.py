@@ -18,6 +18,7 @@ _ARROW_TYPES = {
     "timestamp": pa.timestamp("us", tz="UTC"),
     "date": pa.date32(),
     "array<string>": pa.list_(pa.string()),
+    "array<double>": pa.list_(pa.float64()),
 }
 
 

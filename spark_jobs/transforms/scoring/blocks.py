@@ -144,6 +144,17 @@ class Rows:
         """As truth values; null is not true."""
         return np.asarray(self.integers(name) == 1)
 
+    def lists(self, name: str, length: int) -> Floats:
+        """Lists of numbers as (rows, length): longer ones are cut, shorter ones end in zeros."""
+        column = self.arrow(name)
+        row = np.asarray(pc.list_parent_indices(column).to_numpy(zero_copy_only=False)).astype(np.int64)
+        place = np.arange(len(row)) - np.searchsorted(row, row, side="left")
+        values = np.asarray(column.flatten().to_numpy(zero_copy_only=False)).astype(np.float64)
+        kept = place < length
+        filled = np.zeros((len(self), length))
+        filled[row[kept], place[kept]] = values[kept]
+        return filled
+
     def objects(self, name: str) -> np.ndarray[Any, np.dtype[np.object_]]:
         return np.asarray(self.arrow(name).to_numpy(zero_copy_only=False), dtype=object)
 
@@ -204,6 +215,17 @@ def day_number(day: date) -> int:
 
 def day_date(number: int) -> date:
     return EPOCH + timedelta(days=number)
+
+
+def number_lists(rows: Floats) -> pa.Array:
+    """(rows, length) as lists of numbers; what ends in zeros is cut there."""
+    length = (
+        rows.shape[1] - np.argmax(rows[:, ::-1] != 0, axis=1) if rows.size else np.zeros(len(rows), np.int64)
+    )
+    length = np.where((rows != 0).any(axis=1), length, 0)
+    inside = np.arange(rows.shape[1])[None, :] < length[:, None]
+    offsets = np.concatenate(([0], np.cumsum(length))).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(rows[inside]))
 
 
 def dates(numbers: Ints, missing: int) -> Floats:

@@ -115,7 +115,7 @@ def endorsed(
     given_back = found_at(back_key, summed(place, fresh, len(back_key)), receiver * people + giver)
     pair_key = pairs.pairs.actor * accounts + pairs.pairs.target
     attention_back = found_at(pair_key, pairs.pairs.mass, kept.receiver * accounts + kept.giver)
-    discount = 1 / (1 + model.give_back.weight * attention_back + rule.give_back * given_back)
+    discount = np.exp(-model.give_back.rate * attention_back) / (1 + rule.give_back * given_back)
 
     counts = ~silent[kept.giver] & (giver != receiver)
     worth = np.where(counts, trust[kept.giver] * fresh * discount, 0.0)

@@ -62,25 +62,62 @@ def solicitation_divisor(day: PairDay, trust: Floats, model: ScoringModel) -> Fl
     return np.asarray(1 + model.solicitation.rate * sought)
 
 
-def flow(
-    day: PairDay,
-    reactions: Reactions,
-    worth: Floats,
-    divisor: Floats,
-    level: Floats,
-    model: ScoringModel,
-) -> Floats:
-    """The flow that each reaction group gives, (groups,), bounded by day of occurrence.
+class Intake:
+    """What reaction groups give their receivers on a day, within the day's bound.
 
-    `worth` (groups,) is authority times give-back of the group's pair; `divisor` and `level` are
-    (accounts,): what dampens the receiver's intake, and its level of yesterday.
+    The bound is on attention before give-back, and attention that owes nothing fills it first. So a
+    circle whose members react to each other cannot fill with applause what applause is not worth, and
+    a further reaction never displaces a better one: it adds or it does nothing.
     """
-    offered = worth * day.fresh / divisor[reactions.target]
-    ages = int(reactions.age.max()) + 1 if len(reactions.age) else 1
-    _, slot = np.unique(reactions.target * ages + reactions.age, return_inverse=True)
-    total = np.bincount(slot, weights=offered)[slot] if len(slot) else np.zeros(0)
-    bound = model.intake.level_factor * level[reactions.target] + model.intake.base
-    return np.asarray(offered * np.minimum(1.0, bound / np.maximum(total, 1e-300)))
+
+    def __init__(
+        self, reactions: Reactions, offered: Floats, give_back: Floats, level: Floats, base: float
+    ) -> None:
+        """`offered` (groups,) is authority times fresh attention by what dampens the receiver's intake,
+        `give_back` (groups,) what is left of each for what the receiver gave; `level` (accounts,) is
+        yesterday's.
+        """
+        self.offered, self.give_back, self.level, self.base = offered, give_back, level, base
+        self.target = reactions.target
+        ages = int(reactions.age.max()) + 1 if len(reactions.age) else 1
+        slot = reactions.target * ages + reactions.age
+        self.order = np.lexsort((-give_back, slot))
+        of_slot, of_worth = slot[self.order], give_back[self.order]
+        new_slot = np.append(True, of_slot[1:] != of_slot[:-1]) if len(slot) else np.zeros(0, dtype=bool)
+        # Those of the same worth share what room is left, so that no order of ids decides.
+        new_rank = new_slot | np.append(True, of_worth[1:] != of_worth[:-1]) if len(slot) else new_slot
+        self.rank = np.cumsum(new_rank) - 1
+        self.first_of_rank = np.flatnonzero(new_rank)
+        self.first_of_slot = np.flatnonzero(new_slot)
+        self.slot_of_rank = np.cumsum(new_slot)[self.first_of_rank] - 1 if len(slot) else self.first_of_rank
+
+    def taken(self, level_factor: float) -> Floats:
+        """The flow that each reaction group gives, (groups,), where a day of occurrence may bring
+        `level_factor` times the level and the base.
+        """
+        return np.asarray(self.offered * self.give_back * self.fraction(level_factor))
+
+    def fraction(self, level_factor: float) -> Floats:
+        """How much of each reaction group there is room for, (groups,) in [0, 1]."""
+        if len(self.offered) == 0:
+            return np.zeros(0)
+        of_rank = np.add.reduceat(self.offered[self.order], self.first_of_rank)
+        before = np.concatenate(([0.0], np.cumsum(of_rank)[:-1]))
+        first_rank_of_slot = self.rank[self.first_of_slot]
+        before = before - before[first_rank_of_slot][self.slot_of_rank]
+        receiver = self.target[self.order][self.first_of_rank]
+        room = np.maximum(level_factor * self.level[receiver] + self.base - before, 0.0)
+        fraction = np.minimum(1.0, room / np.maximum(of_rank, 1e-300))
+        share = np.empty(len(self.offered))
+        share[self.order] = fraction[self.rank]
+        return share
+
+
+def by_age(reactions: Reactions, taken: Floats, accounts: int, days: int) -> Floats:
+    """Sum of `taken` (groups,) by receiver and age in days, (accounts, days); what is older is left out."""
+    near = reactions.age < days
+    slot = reactions.target[near] * days + reactions.age[near]
+    return np.asarray(summed(slot, taken[near], accounts * days).reshape(accounts, days))
 
 
 def by_kind(reactions: Reactions, taken: Floats, accounts: int) -> Floats:

@@ -1,12 +1,16 @@
-"""Step 7: the flow's long-run level, as a slow mean beside a fast one.
+"""Step 7: the flow's long-run level: a slow mean, raised to what every part of the last weeks has seen.
 
-Both are exponential means kept as decayed sums and decayed weights, on a clock of each account's own:
-it stands still while the network delivers nothing and runs slowly while the person is away.
+The slow mean, and a fast one for momentum, are exponential means kept as decayed sums and decayed
+weights, on a clock of each account's own: it stands still while the network delivers nothing and runs
+slowly while the person is away. Beside them the last days' flow is remembered day by day. Its windows'
+lowest mean is a level that lasts: a week's event leaves at least one window without it. Both the mean
+and the lowest window rise, and never fall, with any day's flow, so more attention never lowers a level;
+and there is no threshold at which a level jumps.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +26,10 @@ def clock_rate(silent_days: Ints, model: Level) -> Floats:
 
 @dataclass(frozen=True)
 class Means:
-    """Slow mean by kind, (accounts, kinds), and the fast mean; sums, squared sums and weights."""
+    """Slow mean by kind, (accounts, kinds), and the fast mean; sums, squared sums and weights.
+
+    `recent` (accounts, days) is the flow of the last days, today's first.
+    """
 
     slow: Floats
     slow_sq: Floats
@@ -30,7 +37,7 @@ class Means:
     weight_sq: Floats
     fast: Floats
     fast_weight: Floats
-    rising_days: Ints
+    recent: Floats
 
     def slow_level(self, model: Level) -> Floats:
         return np.asarray(self.slow.sum(axis=1) / np.maximum(self.weight, model.minimum_weight))
@@ -38,12 +45,27 @@ class Means:
     def fast_level(self, model: Level) -> Floats:
         return np.asarray(self.fast / np.maximum(self.fast_weight, model.minimum_weight))
 
-    def variance(self, model: Level) -> Floats:
-        """Variance of the slow mean, (accounts,), from the spread of the daily flows behind it."""
+    def variance(self, model: Level, reaction_worth: float) -> Floats:
+        """Variance of the slow mean, (accounts,): of the daily flows behind it, and of their number.
+
+        A sample of few days shows less spread than there is, for the rare large ones are not in it; so
+        what a Poisson count of reactions of `reaction_worth` each must have is added.
+        """
         weight = np.maximum(self.weight, model.minimum_weight)
         mean = self.slow.sum(axis=1) / weight
-        spread = np.maximum(self.slow_sq / weight - mean**2, 0.0)
+        spread = np.maximum(self.slow_sq / weight - mean**2, 0.0) + reaction_worth * mean
         return np.asarray(spread * self.weight_sq / weight**2)
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """A day's flow: `slow` (accounts, kinds) and `fast` (accounts,) faded to its true age on either
+    half-life, `by_day` (accounts, days) by the day on which it happened, today first.
+    """
+
+    slow: Floats
+    fast: Floats
+    by_day: Floats
 
 
 @dataclass(frozen=True)
@@ -58,14 +80,8 @@ class LevelDay:
     risen: Floats
 
 
-def level_day(
-    means: Means, arrived_slow: Floats, arrived_fast: Floats, rate: Floats, clock: float, model: ScoringModel
-) -> LevelDay:
-    """Take a day's flow into the means.
-
-    `arrived_slow` (accounts, kinds) and `arrived_fast` (accounts,) are the day's flow, faded to its
-    true age on either half-life; `rate` (accounts,) is each clock's speed and `clock` the days passed.
-    """
+def level_day(means: Means, arriving: Arriving, rate: Floats, clock: float, model: ScoringModel) -> LevelDay:
+    """Take a day's flow into the means. `rate` (accounts,) is each clock's speed, `clock` the days passed."""
     level = model.level
     slow_decay = 0.5 ** (rate * clock / level.slow_half_life_days)
     fast_decay = 0.5 ** (rate * clock / level.fast_half_life_days)
@@ -73,19 +89,22 @@ def level_day(
     fast_share = 1 - 0.5 ** (rate / level.fast_half_life_days)
 
     weight = means.weight * slow_decay + (1 - slow_decay)
-    day_flow = arrived_slow.sum(axis=1)
+    day_flow = arriving.slow.sum(axis=1)
     moved = Means(
-        slow=means.slow * slow_decay[:, None] + slow_share[:, None] * arrived_slow,
+        slow=means.slow * slow_decay[:, None] + slow_share[:, None] * arriving.slow,
         slow_sq=means.slow_sq * slow_decay + slow_share * day_flow**2,
         weight=weight,
         weight_sq=means.weight_sq * slow_decay**2 + clock * slow_share**2,
-        fast=means.fast * fast_decay + fast_share * arrived_fast,
+        fast=means.fast * fast_decay + fast_share * arriving.fast,
         fast_weight=means.fast_weight * fast_decay + (1 - fast_decay),
-        rising_days=means.rising_days,
+        # Days of silence prove nothing about a level, neither for nor against it.
+        recent=np.where(
+            (rate < 1)[:, None], means.recent, _later(means.recent, round(clock)) + arriving.by_day
+        ),
     )
     divisor = np.maximum(weight, level.minimum_weight)
     before_rise = moved.slow_level(level)
-    risen = _risen(moved, clock, model)
+    risen = _risen(moved, level)
     return LevelDay(
         means=risen,
         faded=means.slow.sum(axis=1) * slow_decay / divisor,
@@ -94,28 +113,33 @@ def level_day(
     )
 
 
-def _risen(means: Means, clock: float, model: ScoringModel) -> Means:
-    """Move the slow mean up to the fast one where they have differed for long enough.
+def _later(recent: Floats, days: int) -> Floats:
+    """The last days' flow after `days` more days."""
+    moved = np.zeros_like(recent)
+    if days < recent.shape[1]:
+        moved[:, days:] = recent[:, : recent.shape[1] - days]
+    return moved
+
+
+def lasting_level(recent: Floats, level: Level) -> Floats:
+    """What surely lasts of the last days' flow, (accounts,): the lowest mean of the windows they are cut
+    into, less what chance may have added.
+
+    Reactions come about as independent counts do, whose square roots all have the same spread (Anscombe,
+    1948): so a fixed piece is taken from the root.
+    """
+    windows = recent.reshape(len(recent), level.rise_windows, level.rise_window_days)
+    lowest = windows.mean(axis=2).min(axis=1)
+    return np.asarray(np.maximum(np.sqrt(lowest) - level.rise_doubt, 0.0) ** 2)
+
+
+def _risen(means: Means, level: Level) -> Means:
+    """Raise the slow mean to the lasting level where that is higher.
 
     Only upwards: whom fewer react to fades on the slow mean's own half-life, so that silence costs
-    what the method says and no more. The scale is added to both, as it is in the score: at the
-    bottom, where the score hardly moves, a few likes are no new level.
+    what the method says and no more.
     """
-    level = model.level
-    slow, fast = means.slow_level(level), means.fast_level(level)
-    above = np.log((fast + model.score.scale) / (slow + model.score.scale))
-    steps = round(clock)
-    risen_before = means.rising_days >= level.rise_days
-    rising = (above >= level.rise_threshold) | (risen_before & (above > 0))
-    days = np.where(rising, means.rising_days + steps, 0 if steps else means.rising_days)
-    moves = (days >= level.rise_days) & (fast > slow) & (slow > 0)
-    factor = np.where(moves, np.divide(fast, slow, out=np.ones(len(fast)), where=slow > 0), 1.0)
-    return Means(
-        slow=means.slow * factor[:, None],
-        slow_sq=means.slow_sq * factor**2,
-        weight=means.weight,
-        weight_sq=means.weight_sq,
-        fast=means.fast,
-        fast_weight=means.fast_weight,
-        rising_days=days,
-    )
+    slow, lasting = means.slow_level(level), lasting_level(means.recent, level)
+    raised = (lasting > slow) & (slow > 0)
+    factor = np.where(raised, np.divide(lasting, slow, out=np.ones(len(slow)), where=slow > 0), 1.0)
+    return replace(means, slow=means.slow * factor[:, None], slow_sq=means.slow_sq * factor**2)

@@ -11,22 +11,40 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from spark_jobs.graph.pagerank import pagerank
-from spark_jobs.graph.trust import attention_left, drawn_seeds, known_seeds, tenure_ramp, trust_step
+from spark_jobs.graph.trust import (
+    attention_left,
+    drawn_seeds,
+    known_seeds,
+    settled_trust,
+    tenure_ramp,
+    trust_goal,
+    trust_passed,
+    trust_step,
+)
 from spark_jobs.scoring_model import ScoringModel
 from spark_jobs.transforms.scoring.accounts import NEVER, Accounts
 from spark_jobs.transforms.scoring.arrays import Bools, Floats, Ints, ratio, summed
 from spark_jobs.transforms.scoring.endorsements import Endorsed, Endorsements, admitted, endorsed
 from spark_jobs.transforms.scoring.flow import (
+    Intake,
     PostingMeans,
+    by_age,
     by_kind,
-    flow,
     posting_divisor,
     posting_means,
     solicitation_divisor,
 )
-from spark_jobs.transforms.scoring.level import Means, clock_rate, level_day
+from spark_jobs.transforms.scoring.level import Arriving, Means, clock_rate, level_day
 from spark_jobs.transforms.scoring.own_score import own_score
-from spark_jobs.transforms.scoring.pairs import Follows, PairDay, Pairs, Reactions, pair_day, without_faint
+from spark_jobs.transforms.scoring.pairs import (
+    Follows,
+    PairDay,
+    Pairs,
+    Reactions,
+    pair_day,
+    with_counted,
+    without_faint,
+)
 from spark_jobs.transforms.scoring.topics import ReactionTopics, Topics, topic_day
 
 LONGEST_OUTAGE_DAYS = 90
@@ -49,8 +67,8 @@ class NetworkState:
     endorsements: Endorsements = field(default_factory=Endorsements.empty)
 
     @classmethod
-    def empty(cls) -> NetworkState:
-        return cls(Accounts.empty(), Pairs.empty(), Topics.empty())
+    def empty(cls, recent_days: int) -> NetworkState:
+        return cls(Accounts.empty(recent_days), Pairs.empty(), Topics.empty())
 
 
 @dataclass(frozen=True)
@@ -153,15 +171,23 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
     divisor = posting_divisor(posting, events.posts, clock, model) * solicitation_divisor(pairs, trust, model)
 
     reactions = events.reactions
-    worth = authority[reactions.actor] * pairs.give_back[pairs.pair]
-    taken = flow(pairs, reactions, worth, divisor, level_before, model)
+    offered = authority[reactions.actor] * pairs.fresh / divisor[reactions.target]
+    intake = Intake(reactions, offered, pairs.give_back[pairs.pair], level_before, model.intake.base)
+    taken = intake.taken(model.intake.level_factor)
+    # A new level is proved by attention that owes nothing: what is given back counts twice against it.
+    shown = intake.taken(model.intake.rise_factor) * intake.give_back
     silent = np.where(acting.acted, day - acting.last_active, 0)
     rate = clock_rate(silent, model.level)
     aged = rate[reactions.target] * reactions.age
     aged_slow = taken * 0.5 ** (aged / model.level.slow_half_life_days)
     aged_fast = taken * 0.5 ** (aged / model.level.fast_half_life_days)
     arrived = by_kind(reactions, aged_slow, n)
-    moved = level_day(before, arrived, summed(reactions.target, aged_fast, n), rate, clock, model)
+    arriving = Arriving(
+        slow=arrived,
+        fast=summed(reactions.target, aged_fast, n),
+        by_day=by_age(reactions, shown, n, model.level.rise_memory_days),
+    )
+    moved = level_day(before, arriving, rate, clock, model)
     level = moved.means.slow_level(model.level)
 
     # The same reactions at yesterday's authority and give-back: what they would have been worth had
@@ -188,7 +214,7 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         slow_sq=moved.means.slow_sq,
         fast=moved.means.fast,
         fast_weight=moved.means.fast_weight,
-        rising_days=moved.means.rising_days,
+        recent=moved.means.recent,
         own_score=own_score(accounts.own_score, level, ceiling, acting.acted, model),
     )
     mean_rank = float(rank @ trust / trust.sum()) if trust.sum() > 0 else 1 / max(n, 1)
@@ -201,7 +227,7 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         level=level,
         level_before=level_before,
         fast_level=moved.means.fast_level(model.level),
-        variance=moved.means.variance(model.level),
+        variance=moved.means.variance(model.level, model.interval.reaction_worth),
         ceiling_points=ceiling,
         evidence=_evidence(pairs, given, trust, n, model),
         reach=_received_pairs(pairs, np.where(_recent(pairs, model), trust[pairs.pairs.actor], 0.0), n),
@@ -218,7 +244,7 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         state=replace(
             state,
             accounts=after,
-            pairs=without_faint(pairs.pairs, model),
+            pairs=without_faint(with_counted(pairs, intake.fraction(model.intake.level_factor)), model),
             topics=topics,
             stopped=stopped,
             clock_days=state.clock_days + clock,
@@ -265,23 +291,13 @@ def _trust(
     model: ScoringModel,
 ) -> tuple[Floats, Floats]:
     ramp = tenure_ramp(age, model.trust)
+    ends = pairs.pairs.actor, pairs.pairs.target
     left = attention_left(pairs.pairs.actor, pairs.saturated, len(accounts), model.trust)
-    # On a history's first day seeds are what they are; afterwards nobody's trust moves by more than
-    # a fifth of the way in a day.
-    before = np.where(seed, model.trust.seed_floor * ramp, 0.0) if first else accounts.trust
-    trust = trust_step(
-        before,
-        seed,
-        ramp,
-        pairs.pairs.actor,
-        pairs.pairs.target,
-        pairs.follow_saturated,
-        pairs.give_back,
-        left,
-        model.trust,
-        clock,
-    )
-    return trust, left
+    passed = trust_passed(seed, *ends, pairs.follow_saturated, pairs.give_back, model.trust)
+    if first:
+        return settled_trust(passed, seed, ramp, model.trust), left
+    goal = trust_goal(passed, accounts.trust, seed, ramp, model.trust)
+    return trust_step(accounts.trust, goal, model.trust, clock), left
 
 
 def _authority(
@@ -314,7 +330,7 @@ def _means(accounts: Accounts) -> Means:
         weight_sq=accounts.weight_sq,
         fast=accounts.fast,
         fast_weight=accounts.fast_weight,
-        rising_days=accounts.rising_days,
+        recent=accounts.recent,
     )
 
 

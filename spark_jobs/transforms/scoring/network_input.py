@@ -112,11 +112,14 @@ class NetworkInput:
         account = codes(rows.arrow("account_id"), self.ids)
         return Heard.before(account, rows.integers("links_observed_at", UNHEARD))
 
-    def state(self) -> NetworkState:
-        """The state that the records carry; empty at a history's beginning."""
+    def state(self, recent_days: int) -> NetworkState:
+        """The state that the records carry; empty at a history's beginning.
+
+        `recent_days` is how many days of flow the model remembers one by one.
+        """
         rows = self.tables["account_state"]
         if len(rows) == 0:
-            return NetworkState.empty()
+            return NetworkState.empty(recent_days)
         code = codes(rows.arrow("account_id"), self.ids)
         order = np.argsort(code)
         accounts = Accounts(
@@ -128,7 +131,7 @@ class NetworkInput:
             verified=rows.flags("is_verified")[order],
             seed=rows.flags("is_seed")[order],
             slow=np.column_stack([rows.numbers(name) for name in SLOW_COLUMNS])[order],
-            rising_days=rows.integers("rising_days")[order],
+            recent=rows.lists("recent_flow", recent_days)[order],
             **{name: rows.numbers(name)[order] for name in SAME_NAME},
         )
         network = self.tables["network_state"]
@@ -149,7 +152,11 @@ class NetworkInput:
         target = accounts.numbers_of(codes(rows.arrow("target_account_id"), self.ids))
         order = np.lexsort((target, actor))
         return Pairs(
-            actor[order], target[order], rows.numbers("mass")[order], rows.numbers("follow_mass")[order]
+            actor[order],
+            target[order],
+            rows.numbers("mass")[order],
+            rows.numbers("counted")[order],
+            rows.numbers("follow_mass")[order],
         )
 
     def _topics(self, accounts: Accounts) -> Topics:

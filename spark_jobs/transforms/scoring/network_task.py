@@ -26,7 +26,15 @@ from spark_jobs.transforms.scoring.block_tables import (
     PERSON_ACCOUNT,
     PERSON_INPUT,
 )
-from spark_jobs.transforms.scoring.blocks import block_rows, constant, dates, day_date, table_rows, tables_of
+from spark_jobs.transforms.scoring.blocks import (
+    block_rows,
+    constant,
+    dates,
+    day_date,
+    number_lists,
+    table_rows,
+    tables_of,
+)
 from spark_jobs.transforms.scoring.identity import ERASED, FOR_EVER, NOTHING_FORBIDS, UNHEARD
 from spark_jobs.transforms.scoring.network_day import AccountDay, NetworkDay, network_day
 from spark_jobs.transforms.scoring.network_input import SAME_NAME, SLOW_COLUMNS, NetworkInput
@@ -49,7 +57,7 @@ def score_network(
     tags; without it each tag is one.
     """
     task = NetworkInput(network, tables_of(blocks, NETWORK_INPUT), least_confidence, tags)
-    state = task.state()
+    state = task.state(model.level.rise_memory_days)
     for day in days:
         state, events = task.day(state, day)
         scored = network_day(state, events, model)
@@ -88,7 +96,7 @@ class _Output:
                 "last_active_on": dates(accounts.last_active, NEVER),
                 "is_verified": accounts.verified,
                 "is_seed": accounts.seed,
-                "rising_days": accounts.rising_days,
+                "recent_flow": number_lists(accounts.recent),
                 "links_observed_at": pa.array(heard, mask=heard == UNHEARD),
                 **{name: accounts.slow[:, index] for index, name in enumerate(SLOW_COLUMNS)},
                 **{name: getattr(accounts, name) for name in SAME_NAME},
@@ -103,6 +111,7 @@ class _Output:
                 "actor_account_id": self.ids.take(pa.array(pairs.actor)),
                 "target_account_id": self.ids.take(pa.array(pairs.target)),
                 "mass": pairs.mass,
+                "counted": pairs.counted,
                 "follow_mass": pairs.follow_mass,
             },
         )

@@ -6,7 +6,7 @@ so that every sum runs in the same order however the input was partitioned.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,21 +16,26 @@ from spark_jobs.transforms.scoring.arrays import Bools, Floats, Ints, summed
 
 @dataclass(frozen=True)
 class Pairs:
-    """Directed pairs of one network, each array (pairs,), sorted by actor, then target."""
+    """Directed pairs of one network, each array (pairs,), sorted by actor, then target.
+
+    `mass` is all that the one lately gave the other, `counted` the part of it that the receiver's intake
+    had room for: only what counted is no longer fresh.
+    """
 
     actor: Ints
     target: Ints
     mass: Floats
+    counted: Floats
     follow_mass: Floats
 
     @classmethod
     def empty(cls) -> Pairs:
         none = np.zeros(0, dtype=np.int64)
-        return cls(none, none, np.zeros(0), np.zeros(0))
+        return cls(none, none, np.zeros(0), np.zeros(0), np.zeros(0))
 
     def renumbered(self, numbers: Ints) -> Pairs:
         """The same pairs after accounts were renumbered; `numbers` keeps their order."""
-        return Pairs(numbers[self.actor], numbers[self.target], self.mass, self.follow_mass)
+        return replace(self, actor=numbers[self.actor], target=numbers[self.target])
 
 
 @dataclass(frozen=True)
@@ -75,13 +80,15 @@ class Follows:
 class PairDay:
     """Pairs after a day, and what each reaction group of the day brought.
 
-    `pair` (groups,) is the pair of each group; `fresh` (groups,) its fresh attention g. `saturated`
+    `pair` (groups,) is the pair of each group, `arriving` (groups,) its mass and `fresh` (groups,) its
+    fresh attention g; the pairs' `counted` is still without the day. `saturated`
     G, `follow_saturated` (G with follows), `give_back` r and `give_back_before` (r before the day's
     events) are (pairs,).
     """
 
     pairs: Pairs
     pair: Ints
+    arriving: Floats
     fresh: Floats
     saturated: Floats
     follow_saturated: Floats
@@ -94,16 +101,17 @@ def pair_day(
 ) -> PairDay:
     """Let `clock` days pass over the pairs, then add the day's reactions and follows."""
     saturation = model.pair.saturation
-    faded = pairs.mass * 0.5 ** (clock / model.pair.half_life_days)
+    fading = 0.5 ** (clock / model.pair.half_life_days)
     follow_faded = pairs.follow_mass * 0.5 ** (clock / model.follow.half_life_days)
 
     old_key = pairs.actor * accounts + pairs.target
     group_key = reactions.actor * accounts + reactions.target
     follow_key = follows.actor * accounts + follows.target
     key = np.union1d(old_key, np.concatenate((group_key, follow_key)))
-    before, follow_mass = np.zeros(len(key)), np.zeros(len(key))
+    before, counted, follow_mass = np.zeros(len(key)), np.zeros(len(key)), np.zeros(len(key))
     at_old = np.searchsorted(key, old_key)
-    before[at_old] = faded
+    before[at_old] = pairs.mass * fading
+    counted[at_old] = pairs.counted * fading
     follow_mass[at_old] = follow_faded
 
     weights = np.array(model.kinds.in_order())
@@ -112,7 +120,7 @@ def pair_day(
     pair = np.searchsorted(key, group_key)
     added = summed(pair, arriving, len(key))
     mass = before + added
-    fresh_of_pair = saturation * (np.exp(-before / saturation) - np.exp(-mass / saturation))
+    fresh_of_pair = saturation * (np.exp(-counted / saturation) - np.exp(-(counted + added) / saturation))
     share = np.divide(arriving, added[pair], out=np.zeros(len(pair)), where=added[pair] > 0)
 
     at_follow = np.searchsorted(key, follow_key)
@@ -121,16 +129,23 @@ def pair_day(
 
     actor, target = key // max(accounts, 1), key % max(accounts, 1)
     back = _reverse(key, actor, target, accounts)
-    rho = model.give_back.weight
+    rate = model.give_back.rate
     return PairDay(
-        pairs=Pairs(actor, target, mass, follow_mass),
+        pairs=Pairs(actor, target, mass, counted, follow_mass),
         pair=pair,
+        arriving=arriving,
         fresh=fresh_of_pair[pair] * share,
         saturated=1 - np.exp(-mass / saturation),
         follow_saturated=1 - np.exp(-(mass + follow_mass) / saturation),
-        give_back=1 / (1 + rho * _looked_up(mass, back)),
-        give_back_before=1 / (1 + rho * _looked_up(before, back)),
+        give_back=np.exp(-rate * _looked_up(mass, back)),
+        give_back_before=np.exp(-rate * _looked_up(before, back)),
     )
+
+
+def with_counted(day: PairDay, fraction: Floats) -> Pairs:
+    """The pairs after a day of which `fraction` (groups,) of each reaction group counted."""
+    new = summed(day.pair, day.arriving * fraction, len(day.pairs.mass))
+    return replace(day.pairs, counted=day.pairs.counted + new)
 
 
 def without_faint(pairs: Pairs, model: ScoringModel) -> Pairs:
@@ -138,7 +153,8 @@ def without_faint(pairs: Pairs, model: ScoringModel) -> Pairs:
     kept = (pairs.mass >= model.pair.drop_below) | (pairs.follow_mass >= model.pair.drop_below)
     mass = np.where(pairs.mass >= model.pair.drop_below, pairs.mass, 0.0)
     follow_mass = np.where(pairs.follow_mass >= model.pair.drop_below, pairs.follow_mass, 0.0)
-    return Pairs(pairs.actor[kept], pairs.target[kept], mass[kept], follow_mass[kept])
+    counted = np.where(mass > 0, pairs.counted, 0.0)
+    return Pairs(pairs.actor[kept], pairs.target[kept], mass[kept], counted[kept], follow_mass[kept])
 
 
 def _reverse(key: Ints, actor: Ints, target: Ints, accounts: int) -> Ints:

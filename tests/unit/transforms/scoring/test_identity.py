@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import OLD, START, community, network_input, network_tables
+from worlds import MODEL, OLD, START, community, network_input, network_tables
 
 from spark_jobs.transforms.scoring.account_people import PeopleOfAccounts
 from spark_jobs.transforms.scoring.accounts import Accounts
@@ -123,7 +123,7 @@ def holdings(links, until, held=None, heard=NOTHING_HEARD, since=0):
     rows = Rows(held if held is not None else tables["person_account"])
     known = link_intervals(rows, heard, Rows(tables["identity_links"]), ids, 0.7)
     people = PeopleOfAccounts(known, standing_intervals(Rows(tables["privacy_requests"]), ids))
-    accounts = Accounts.new(np.array([0, 1]), DAY)
+    accounts = Accounts.new(np.array([0, 1]), DAY, recent_days=0)
     found = [
         row
         for some in (people.current, people.ended)
@@ -230,7 +230,7 @@ def test_requests_of_strangers_are_left_out():
 def test_an_account_is_a_person_of_its_own_until_it_is_linked():
     activities, accounts = community(6, 3, seed=1, reactions_a_day=5)
     task = network_input(activities, accounts, [(2, "a000", "ann", 1.0)])
-    state = task.state()
+    state = task.state(MODEL.level.rise_memory_days)
     for offset in range(3):
         state, _ = task.day(state, DAY + offset)
         known = state.accounts

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_jobs.scoring_model import KINDS, load_model
-from spark_jobs.transforms.scoring.pairs import Follows, Pairs, Reactions, pair_day, without_faint
+from spark_jobs.transforms.scoring.pairs import (
+    Follows,
+    Pairs,
+    Reactions,
+    pair_day,
+    with_counted,
+    without_faint,
+)
 
 MODEL = load_model("v1")
 NONE = np.zeros(0, dtype=np.int64)
@@ -60,7 +67,10 @@ def test_days_in_turn_equal_masses_from_the_formula(days):
 
 @given(events, events)
 def test_fresh_attention_is_what_saturation_leaves(before, today):
-    pairs = pair_day(Pairs.empty(), N, grouped(before), NO_FOLLOWS, 1.0, MODEL).pairs
+    earlier = grouped(before)
+    pairs = with_counted(
+        pair_day(Pairs.empty(), N, earlier, NO_FOLLOWS, 1.0, MODEL), np.ones(len(earlier.actor))
+    )
     reactions = grouped(today)
     day = pair_day(pairs, N, reactions, NO_FOLLOWS, 1.0, MODEL)
     assert (day.fresh >= 0).all()
@@ -73,8 +83,17 @@ def test_fresh_attention_is_what_saturation_leaves(before, today):
 def test_the_fiftieth_reply_adds_nothing():
     reply = (0, 1, KINDS.index("reply"), 0)
     many = pair_day(Pairs.empty(), N, grouped([reply] * 50), NO_FOLLOWS, 1.0, MODEL)
-    again = pair_day(many.pairs, N, grouped([reply]), NO_FOLLOWS, 0.0, MODEL)
+    whole = with_counted(many, np.ones(1))
+    again = pair_day(whole, N, grouped([reply]), NO_FOLLOWS, 0.0, MODEL)
     assert again.fresh[0] < 1e-9
+
+
+def test_what_the_intake_had_no_room_for_stays_fresh():
+    reply = (0, 1, KINDS.index("reply"), 0)
+    first = pair_day(Pairs.empty(), N, grouped([reply]), NO_FOLLOWS, 1.0, MODEL)
+    cut = pair_day(with_counted(first, np.zeros(1)), N, grouped([reply]), NO_FOLLOWS, 1.0, MODEL)
+    assert cut.fresh[0] == pytest.approx(first.fresh[0])
+    assert cut.pairs.mass[0] > first.pairs.mass[0]
 
 
 def test_give_back_discounts_both_sides_alike():
@@ -82,7 +101,8 @@ def test_give_back_discounts_both_sides_alike():
     by_pair = dict(
         zip(zip(day.pairs.actor.tolist(), day.pairs.target.tolist(), strict=True), day.give_back, strict=True)
     )
-    assert by_pair == {(0, 1): pytest.approx(0.5), (1, 0): pytest.approx(0.5), (2, 0): 1.0}
+    answered = pytest.approx(np.exp(-MODEL.give_back.rate * MODEL.kinds.like))
+    assert by_pair == {(0, 1): answered, (1, 0): answered, (2, 0): 1.0}
 
 
 def test_a_late_reaction_counts_at_its_true_age():
@@ -92,7 +112,7 @@ def test_a_late_reaction_counts_at_its_true_age():
 
 
 def test_faint_pairs_restart_at_zero():
-    pairs = Pairs(np.array([0, 1]), np.array([1, 0]), np.array([0.009, 0.011]), np.zeros(2))
+    pairs = Pairs(np.array([0, 1]), np.array([1, 0]), np.array([0.009, 0.011]), np.zeros(2), np.zeros(2))
     kept = without_faint(pairs, MODEL)
     assert kept.mass.tolist() == [0.011]
 

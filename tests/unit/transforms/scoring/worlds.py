@@ -107,7 +107,7 @@ def network_tables(activities, accounts=(), links=(), requests=(), network="net"
 
 def run(task: NetworkInput, days: int, model=MODEL) -> dict[int, NetworkDay]:
     """Score `days` days from START; the results by day offset."""
-    state, results = NetworkState.empty(), {}
+    state, results = NetworkState.empty(model.level.rise_memory_days), {}
     for offset in range(days):
         state, events = task.day(state, day_number(START) + offset)
         results[offset] = network_day(state, events, model)
