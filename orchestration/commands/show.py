@@ -235,8 +235,8 @@ def _topics(found: Explained) -> list[RenderableType]:
 
 
 def _vouched(endorsements: float | None) -> str:
-    """How many endorsements stand beside a topic, where there are any to speak of."""
-    return f", {endorsements:.1f} endorsements" if endorsements and endorsements >= 0.05 else ""
+    """What a topic's endorsements are worth: a number of fully trusted ones of today, so seldom whole."""
+    return f", endorsements worth {endorsements:.1f}" if endorsements and endorsements >= 0.05 else ""
 
 
 def _measures(score: dict[str, Any]) -> Text:

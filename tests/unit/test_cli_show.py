@@ -184,7 +184,7 @@ class TestShow:
     def test_changes_and_topics_are_said(self) -> None:
         page = said("show", "@ada@sample")
         assert "Since yesterday +0.80: new attention +1.20, older attention fading -0.40" in page
-        assert "Topics Gardens 71 (rank 1, 2.4 endorsements)" in page
+        assert "Topics Gardens 71 (rank 1, endorsements worth 2.4)" in page
 
     def test_an_older_day_is_shown_as_it_was(self) -> None:
         assert "Score 50.0" in said("show", "@ada@sample", "--day", "2026-01-20")
