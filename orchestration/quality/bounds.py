@@ -18,9 +18,11 @@ class Bounds:
     # A week has a weekend in it; fewer days say nothing about what is usual.
     history_min_days: int = 7
 
-    # Rows of a network against the mean of the days before. Half a delivery or a doubled one is news.
+    # Rows of a network against the mean of the days before. Half a delivery is news, for what is missing
+    # cannot be scored; much more than usual mostly is true (a campaign, a flood of fakes, which the model
+    # is made to withstand), and a delivery sent twice is found by its duplicates.
     volume_low: float = 0.3
-    volume_high: float = 3.0
+    volume_high: float = 10.0
     # … unless the past has seen the like: networks at work are empty at weekends, and new ones grow fast.
     volume_low_of_least: float = 0.5
     volume_high_of_most: float = 1.5

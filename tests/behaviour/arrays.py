@@ -36,8 +36,6 @@ class Scores:
     high: Floats
     momentum: Floats
     evidence: Floats
-    trust: Floats
-    level: Floats
 
 
 def account_names(accounts: int) -> pa.Array:
@@ -163,6 +161,4 @@ def scores_of(community: Community, model: ScoringModel, customers: np.ndarray |
             ("evidence", people.evidence),
         ):
             columns[name][:, day] = np.where(scored, values, np.nan)
-        columns["trust"][at, day] = state.accounts.trust
-        columns["level"][at, day] = published.level
     return Scores(**columns)

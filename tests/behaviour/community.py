@@ -6,7 +6,7 @@ world that its demo was made from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -74,13 +74,37 @@ class People:
         )
 
 
+def _none() -> Ints:
+    return np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Links:
+    """Accounts said to belong to one person, (rows,) each; `person` is any number."""
+
+    day: Ints = field(default_factory=_none)
+    account: Ints = field(default_factory=_none)
+    person: Ints = field(default_factory=_none)
+
+
+@dataclass(frozen=True)
+class Endorsements:
+    """Endorsements given, (rows,) each, all on one topic."""
+
+    day: Ints = field(default_factory=_none)
+    giver: Ints = field(default_factory=_none)
+    receiver: Ints = field(default_factory=_none)
+
+
 @dataclass(frozen=True)
 class Community:
-    """A world's people and what they did."""
+    """A world's people, what they did, and whose accounts they are said to be."""
 
     world: World
     people: People
     events: Events
+    links: Links = field(default_factory=Links)
+    endorsements: Endorsements = field(default_factory=Endorsements)
 
 
 def people_of(world: World) -> People:

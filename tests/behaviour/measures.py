@@ -143,6 +143,12 @@ def attack_lines(base: Played, attacked: Played) -> list[Line]:
     if "trading pair" in subjects:
         best = np.nanmax(gain["trading pair"][:, BEGIN:], axis=1)
         lines.append(_points("two people trading 50 replies a day", best, 1.0))
+    if "endorsing ring" in subjects:
+        best = np.nanmax(gain["endorsing ring"][:, BEGIN:], axis=1)
+        lines.append(_points("a ring that endorses itself daily", best, 0.5))
+    if "second account" in subjects:
+        change = np.nanmax(np.abs(gain["second account"][:, BEGIN:]), axis=1)
+        lines.append(_points("an empty second account linked: change", change, 0.5))
     if "social bots" in subjects:
         above = score[subjects["social bots"]] - median
         worst = float(np.nanmax(above[:, BEGIN:]))
@@ -187,9 +193,11 @@ def bystander_line(base: Played, changed: Played, behaviour: str, bound: float) 
     )
 
 
-def coverage_lines(base: Played, redrawn: Played, days: tuple[int, ...] = (74, 89)) -> list[Line]:
+def coverage_lines(base: Played, redrawn: Played) -> list[Line]:
     """How often a steady person's interval holds another history's score, and that of 30 days later."""
     honest = base.community.people.of_community
+    last = base.community.world.days - 31
+    days = (last - 15, last)
     other, later, width = [], [], []
     for day in days:
         low, high = base.scores.low[honest, day], base.scores.high[honest, day]

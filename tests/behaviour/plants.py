@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.behaviour.community import Audiences, Community, People, reactions_to
+from tests.behaviour.community import (
+    Audiences,
+    Community,
+    Endorsements,
+    Links,
+    People,
+    reactions_to,
+)
 from tests.behaviour.events import FOLLOW, LIKE, POST, REPLY, REPOST, Bools, Events, Ints, kinds, repeated
 
 BEGIN = 45
@@ -32,6 +39,8 @@ class Planting:
     removed: list[Bools] = field(default_factory=list)
     subjects: dict[str, Ints] = field(default_factory=dict)
     taken: set[int] = field(default_factory=set)
+    links: Links = field(default_factory=Links)
+    endorsements: Endorsements = field(default_factory=Endorsements)
 
     @classmethod
     def of(cls, community: Community) -> Planting:
@@ -74,7 +83,8 @@ class Planting:
     def done(self) -> Community:
         events = self.community.events
         gone = np.logical_or.reduce(self.removed) if self.removed else np.zeros(len(events), dtype=bool)
-        return Community(self.community.world, self.people, Events.joined([events.where(~gone), *self.added]))
+        whole = Events.joined([events.where(~gone), *self.added])
+        return Community(self.community.world, self.people, whole, self.links, self.endorsements)
 
 
 def lasting_rise(planting: Planting, many: int = 40) -> None:
@@ -225,6 +235,26 @@ def trading_pairs(planting: Planting, pairs: int = 10) -> None:
     )
 
 
+def endorsing_ring(planting: Planting, size: int = 10) -> None:
+    """People who endorse each other daily."""
+    who = planting.choose("endorsing ring", size, 0.3, 0.7)
+    a, b = np.nonzero(~np.eye(size, dtype=bool))
+    days = np.array(planting.after)
+    planting.endorsements = Endorsements(
+        np.repeat(days, len(a)), np.tile(who[a], len(days)), np.tile(who[b], len(days))
+    )
+
+
+def second_account(planting: Planting, many: int = 20) -> None:
+    """Another account of theirs is linked, which only ever posted once."""
+    who = planting.choose("second account", many, 0.3, 0.9)
+    empty = planting.newcomers("", many, OLD_FAKE)
+    planting.added.append(Events.of(np.full(many, BEGIN), POST, empty, -1))
+    planting.links = Links(
+        np.full(2 * many, BEGIN), np.concatenate((who, empty)), np.tile(np.arange(many), 2)
+    )
+
+
 def idle_fakes(planting: Planting, many: int = 2000) -> None:
     """Accounts that join, follow a few people and each other, and fall silent."""
     who = planting.newcomers("idle fakes", many, BEGIN)
@@ -274,6 +304,8 @@ def attacks(
         leaking_farm,
         *(lambda p, size=size: pod(p, size) for size in pods),
         trading_pairs,
+        endorsing_ring,
+        second_account,
         more_from_fakes,
     )
 

@@ -84,7 +84,7 @@ def test_each_planted_fault_is_found_on_its_day(clean: World) -> None:
     # Against the days before.
     world.conformed(11, big=100, small=5)
     plant(11, "activities", "volume.big")
-    world.conformed(12, big=9000, small=1400)
+    world.conformed(12, big=14_000, small=1400)
     plant(12, "activities", "volume.big")
     world.conformed(13, big=0, small=150)  # silent: not a failure
     world.change("accounts", 14, first_rows(80, region=None))
