@@ -40,8 +40,8 @@ class Played:
 
 def steady_lines(base: Played) -> list[Line]:
     """How much people move whose input is steady, from day 60 on."""
-    score = _honest(base, base.scores.score)[:, 60:]
-    change = np.abs(np.diff(score, axis=1))
+    score = _honest(base, base.scores.score)
+    change = np.abs(np.diff(score[:, min(60, score.shape[1] - 31) :], axis=1))
     half, most = np.nanpercentile(change, [50, 99])
     month = np.abs(score[:, -1] - score[:, -31])
     movers = 100 * float(np.mean(month[~np.isnan(month)] > 3.6))

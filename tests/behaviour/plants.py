@@ -293,21 +293,22 @@ def fortunes() -> tuple[Plant, ...]:
     return (lasting_rise, silence, fade_out, conference, viral, newcomer, more_from_people)
 
 
-def attacks(
-    farms: tuple[int, ...] = (20, 100, 1000), pods: tuple[int, ...] = (5, 20, 100)
-) -> tuple[Plant, ...]:
+def attacks(farms: tuple[int, ...] = (20, 100, 1000)) -> tuple[Plant, ...]:
     """What people try in order to raise a score."""
     return (
         minute_bot,
         social_bots,
         *(lambda p, size=size, old=old: farm(p, size, old) for size in farms for old in (False, True)),
         leaking_farm,
-        *(lambda p, size=size: pod(p, size) for size in pods),
-        trading_pairs,
         endorsing_ring,
         second_account,
         more_from_fakes,
     )
+
+
+def circles(pods: tuple[int, ...] = (5, 20, 100)) -> tuple[Plant, ...]:
+    """What honest people do for each other. They take attention from others, so they have a world to themselves."""
+    return (*(lambda p, size=size: pod(p, size) for size in pods), trading_pairs)
 
 
 def planted(community: Community, plants: tuple[Plant, ...]) -> tuple[Community, dict[str, Ints]]:

@@ -22,7 +22,7 @@ from tests.behaviour.measures import (
     pageranks,
     steady_lines,
 )
-from tests.behaviour.plants import attacks, fortunes, idle_fakes, planted
+from tests.behaviour.plants import attacks, circles, fortunes, idle_fakes, planted
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Set:
         lines += forecast_lines(base, pageranks(base.community, day), day)
         lines += fortune_lines(base, played["fortunes"])
         lines += attack_lines(base, played["attacks"])
+        lines += attack_lines(base, played["circles"])
         if "redrawn" in played:
             lines += coverage_lines(base, played["redrawn"])
         if "idle" in played:
@@ -78,8 +79,9 @@ def small_set(world: World, farms: tuple[int, ...], pods: tuple[int, ...]) -> Se
     """The community, with changes of fortune, and under attack."""
     base = community(world)
     lucky, lucky_subjects = planted(base, fortunes())
-    attacked, attacked_subjects = planted(base, attacks(farms, pods))
+    attacked, attacked_subjects = planted(base, attacks(farms))
+    friendly, friendly_subjects = planted(base, circles(pods))
     return Set(
-        {"control": base, "fortunes": lucky, "attacks": attacked},
-        {"fortunes": lucky_subjects, "attacks": attacked_subjects},
+        {"control": base, "fortunes": lucky, "attacks": attacked, "circles": friendly},
+        {"fortunes": lucky_subjects, "attacks": attacked_subjects, "circles": friendly_subjects},
     )
