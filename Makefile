@@ -17,7 +17,7 @@ export GX_ANALYTICS_ENABLED = false
 export RUNTIME__DLTHUB_TELEMETRY = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test trial trial-maths bench lint format lock clean
+.PHONY: help install demo dev test trial trial-maths behaviour bench lint format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | \
@@ -46,6 +46,9 @@ trial-maths: install  ## measure PageRank, trust on Bitcoin OTC (RATINGS=…) an
 	@$(BIN)/python -m tests.trials.pagerank
 	@$(BIN)/python -m tests.trials.bitcoin_otc --ratings $(RATINGS)
 	@$(BIN)/python -m tests.trials.seeds
+
+behaviour: install  ## measure what scores do on simulated people under attack, and print the table (half an hour)
+	@$(BIN)/python -m tests.behaviour --to .stature/behaviour
 
 bench: install  ## measure the stages beside peers, in one run (some minutes)
 	@$(BIN)/python -m tests.trials.bench --to .stature/bench

@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=4000)
     parser.add_argument("--days", type=int, default=120)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--reactions", type=float, default=1.0, help="a day, of the median person")
+    parser.add_argument("--reactions", type=float, default=0.6, help="a day, of the median person")
     parser.add_argument("--model", default="v1")
     parser.add_argument("--arrays", action="store_true")
     asked = parser.parse_args()

@@ -290,25 +290,30 @@ Plant = Callable[[Planting], None]
 
 def fortunes() -> tuple[Plant, ...]:
     """What happens to honest people."""
-    return (lasting_rise, silence, fade_out, conference, viral, newcomer, more_from_people)
+    return (lasting_rise, fade_out, conference, viral, newcomer)
 
 
-def attacks(farms: tuple[int, ...] = (20, 100, 1000)) -> tuple[Plant, ...]:
-    """What people try in order to raise a score."""
+def farms(sizes: tuple[int, ...] = (20, 100, 1000)) -> tuple[Plant, ...]:
+    """Fakes behind a client."""
     return (
-        minute_bot,
-        social_bots,
-        *(lambda p, size=size, old=old: farm(p, size, old) for size in farms for old in (False, True)),
+        *(lambda p, size=size, old=old: farm(p, size, old) for size in sizes for old in (False, True)),
         leaking_farm,
-        endorsing_ring,
-        second_account,
-        more_from_fakes,
     )
 
 
+def bots() -> tuple[Plant, ...]:
+    """Machines among people."""
+    return (minute_bot, social_bots, more_from_fakes)
+
+
 def circles(pods: tuple[int, ...] = (5, 20, 100)) -> tuple[Plant, ...]:
-    """What honest people do for each other. They take attention from others, so they have a world to themselves."""
+    """What honest people do for each other at the cost of attention to others."""
     return (*(lambda p, size=size: pod(p, size) for size in pods), trading_pairs)
+
+
+def trifles() -> tuple[Plant, ...]:
+    """What must hardly show, and so needs a world in which nothing else happens."""
+    return (endorsing_ring, second_account, more_from_people, silence)
 
 
 def planted(community: Community, plants: tuple[Plant, ...]) -> tuple[Community, dict[str, Ints]]:

@@ -22,7 +22,9 @@ from tests.behaviour.measures import (
     pageranks,
     steady_lines,
 )
-from tests.behaviour.plants import attacks, circles, fortunes, idle_fakes, planted
+from tests.behaviour.plants import bots, circles, farms, fortunes, idle_fakes, planted, trifles
+
+ATTACKS = ("farms", "bots", "circles", "trifles")
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Set:
         day = base.community.world.days - 31
         lines += forecast_lines(base, pageranks(base.community, day), day)
         lines += fortune_lines(base, played["fortunes"])
-        lines += attack_lines(base, played["attacks"])
-        lines += attack_lines(base, played["circles"])
+        for network in ATTACKS:
+            lines += attack_lines(base, played[network])
         if "redrawn" in played:
             lines += coverage_lines(base, played["redrawn"])
         if "idle" in played:
@@ -60,7 +62,7 @@ class Set:
 
 def whole_set(world: World) -> Set:
     """All worlds of the table."""
-    small = small_set(world, farms=(20, 100, 1000), pods=(5, 20, 100))
+    small = small_set(world, sizes=(20, 100, 1000), pods=(5, 20, 100))
     base = small.communities["control"]
     redrawn = community(replace(world, history=world.history + 1))
     fewer = base.people.verified.copy()
@@ -75,13 +77,18 @@ def whole_set(world: World) -> Set:
     return Set({**small.communities, **others}, small.subjects)
 
 
-def small_set(world: World, farms: tuple[int, ...], pods: tuple[int, ...]) -> Set:
-    """The community, with changes of fortune, and under attack."""
+def small_set(world: World, sizes: tuple[int, ...], pods: tuple[int, ...]) -> Set:
+    """The community, and what happens to it. What would disturb each other has a world of its own."""
     base = community(world)
-    lucky, lucky_subjects = planted(base, fortunes())
-    attacked, attacked_subjects = planted(base, attacks(farms))
-    friendly, friendly_subjects = planted(base, circles(pods))
+    plants = {
+        "fortunes": fortunes(),
+        "farms": farms(sizes),
+        "bots": bots(),
+        "circles": circles(pods),
+        "trifles": trifles(),
+    }
+    grown = {network: planted(base, of_network) for network, of_network in plants.items()}
     return Set(
-        {"control": base, "fortunes": lucky, "attacks": attacked, "circles": friendly},
-        {"fortunes": lucky_subjects, "attacks": attacked_subjects, "circles": friendly_subjects},
+        {"control": base} | {network: whole for network, (whole, _) in grown.items()},
+        {network: subjects for network, (_, subjects) in grown.items()},
     )
