@@ -88,13 +88,13 @@ def fortune_lines(base: Played, changed: Played) -> list[Line]:
     )
     burst = gain["conference"]
     down = -np.nanmin(np.diff(burst[:, BEGIN:], axis=1))
-    lines.append(_points("a week's conference: peak", np.nanmax(burst[:, BEGIN:], axis=1), 3.0))
+    lines.append(_typical("a week's conference: peak", np.nanmax(burst[:, BEGIN:], axis=1), 3.0))
     lines.append(
         Line("a week's conference: largest fall of a day", "<= 1.5", f"{down:.2f}", bool(down <= 1.5))
     )
     viral = gain["viral post"]
     lines.append(
-        _points("one post with fifty times the reactions: peak", np.nanmax(viral[:, BEGIN:], axis=1), 5.0)
+        _typical("one post with fifty times the reactions: peak", np.nanmax(viral[:, BEGIN:], axis=1), 5.0)
     )
     left = np.abs(np.nanmean(viral[:, BEGIN + 30]))
     lines.append(Line("one post: left after 30 days", "gone (<= 0.5)", f"{left:.2f}", bool(left <= 0.5)))
@@ -139,7 +139,7 @@ def attack_lines(base: Played, attacked: Played) -> list[Line]:
         lines.append(_points("a ring that endorses itself daily", best, 0.5))
     if "silence" in subjects:
         loss = -np.nanmin(gain["silence"][:, BEGIN : BEGIN + 21], axis=1)
-        lines.append(_points("seven silent days: loss", loss, 1.0))
+        lines.append(_typical("seven silent days: loss", loss, 1.0))
     if "second account" in subjects:
         change = np.nanmax(np.abs(gain["second account"][:, BEGIN:]), axis=1)
         lines.append(_points("an empty second account linked: change", change, 0.5))
@@ -309,6 +309,13 @@ def _gain(base: Played, changed: Played) -> dict[str, Floats]:
         for name, who in changed.subjects.items()
         if len(who) and who.max() < known
     }
+
+
+def _typical(behaviour: str, values: Floats, bound: float) -> Line:
+    """A line on what becomes of honest people: of their own extremes the median, and the worst is shown."""
+    middle = float(np.median(values))
+    shown = f"{middle:.2f} (nine of ten {np.quantile(values, 0.9):.2f}, worst {np.max(values):.2f})"
+    return Line(behaviour, f"<= {bound:g}", shown, middle <= bound)
 
 
 def _points(behaviour: str, values: Floats, bound: float) -> Line:

@@ -10,7 +10,17 @@ from tests.behaviour.arrays import scores_of
 from tests.behaviour.community import World, community
 from tests.behaviour.measures import Played, attack_lines, fortune_lines, steady_lines
 from tests.behaviour.pipeline import published_scores, run_pipeline, write_inbox
-from tests.behaviour.plants import circles, farm, fortunes, planted, trifles
+from tests.behaviour.plants import (
+    endorsing_ring,
+    farm,
+    fortunes,
+    more_from_people,
+    planted,
+    pod,
+    second_account,
+    silence,
+    trading_pairs,
+)
 
 MODEL = load_model("v1")
 
@@ -23,11 +33,15 @@ def missed(lines):
 def published(tmp_path_factory):
     """A community, and the same under attack, each through one run of the real pipeline."""
     folder = tmp_path_factory.mktemp("behaviour")
-    base = community(World(people=200, days=64, reactions=1.0, audience=12, follows=False))
+    base = community(World(people=120, days=56, reactions=1.0, audience=12, follows=False))
     plants = {
-        "farms": (lambda p: farm(p, 20, True), lambda p: farm(p, 60, False)),
-        "circles": circles((5,)),
-        "trifles": tuple(plant for plant in trifles()),
+        "farms": (
+            lambda p: farm(p, 20, True),
+            lambda p: farm(p, 60, False),
+            lambda p: endorsing_ring(p, 6),
+            lambda p: second_account(p, 8),
+        ),
+        "circles": (lambda p: pod(p, 5), lambda p: trading_pairs(p, 3)),
     }
     grown = {network: planted(base, of_network) for network, of_network in plants.items()}
     worlds = {"control": base} | {network: whole for network, (whole, _) in grown.items()}
@@ -43,7 +57,7 @@ def published(tmp_path_factory):
     }
 
 
-@pytest.mark.parametrize("network", ["farms", "circles", "trifles"])
+@pytest.mark.parametrize("network", ["farms", "circles"])
 def test_what_is_published_withstands(published, network):
     lines = attack_lines(published["control"], published[network])
     assert len(lines) >= 2
@@ -68,3 +82,12 @@ def test_steady_people_keep_their_scores(fortune):
 
 def test_fortune_shows_as_it_should(fortune):
     assert not missed(fortune_lines(*fortune))
+
+
+@pytest.mark.parametrize("plant", [silence, more_from_people])
+def test_what_must_hardly_show_hardly_shows(fortune, plant):
+    control, _ = fortune
+    changed, subjects = planted(control.community, (lambda p: plant(p, 20),))
+    lines = attack_lines(control, Played(changed, scores_of(changed, MODEL), subjects))
+    assert lines
+    assert not missed(lines)
