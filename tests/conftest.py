@@ -1,12 +1,20 @@
-"""What every test may ask for: one Spark for the whole run, and an empty home."""
+"""What every test may ask for: one Spark for the whole run, an empty home, and the long runs.
+
+A run of the whole pipeline costs half a minute, so what can be compared to one is. Those that are asked for
+begin with the first test, two at a time, while other tests go on; each is a process of its own in a home of
+its own, and mostly waits for its tools to start. Tests that look at them come last.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.fixtures.long_runs import RUNS, LongRuns
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,3 +46,50 @@ def spark() -> Iterator[SparkSession]:
 def home(tmp_path: Path) -> str:
     """An empty STATURE_HOME."""
     return str(tmp_path / "home")
+
+
+def _looked_at(item: pytest.Item) -> set[str]:
+    return set(RUNS).intersection(getattr(item, "fixturenames", ()))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what looks at no long run, then the others, in the order in which the runs begin."""
+    items.sort(key=lambda item: max((RUNS.index(name) + 1 for name in _looked_at(item)), default=0))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def long_runs(request, tmp_path_factory) -> Iterator[LongRuns]:
+    """Those runs that some test of this session looks at."""
+    wanted = set().union(*map(_looked_at, request.session.items))
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        yield LongRuns(tmp_path_factory.mktemp("long"), pool, wanted)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(long_runs):
+    """A home whose run nothing disturbed; tests read it and leave it as it is."""
+    return long_runs.result("undisturbed")
+
+
+@pytest.fixture(scope="session")
+def hostile(long_runs):
+    """A home, how many refused rows to find by reason, and what the run printed."""
+    return long_runs.result("hostile")
+
+
+@pytest.fixture(scope="session")
+def collegemsg(long_runs):
+    """A home, and the days that the log has."""
+    return long_runs.result("collegemsg")
+
+
+@pytest.fixture(scope="session")
+def attacked(long_runs):
+    """A community, and the same under attack, as published, by network."""
+    return long_runs.result("attacked")
+
+
+@pytest.fixture(scope="session")
+def killed(long_runs):
+    """A home whose run was killed in each stage and left to finish, its processes, the last output."""
+    return long_runs.result("killed")

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
 from tests.fixtures.hostile_day import BAD_DAY
-
-
-@pytest.fixture(scope="module")
-def hostile(long_runs):
-    """The home, how many rows to find by reason, and what the run printed."""
-    return long_runs.hostile.result()
 
 
 def test_every_bad_row_is_in_quarantine_with_its_reason(hostile):

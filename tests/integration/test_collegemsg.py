@@ -14,26 +14,20 @@ pytestmark = pytest.mark.skipif(not LOG.exists(), reason="the CollegeMsg log is 
 
 
 @pytest.fixture(scope="module")
-def home(long_runs):
-    """The home, and the days that the log has."""
-    return long_runs.collegemsg.result()
-
-
-@pytest.fixture(scope="module")
-def marts(home):
-    with duckdb.connect(str(home[0].published), read_only=True) as connection:
+def marts(collegemsg):
+    with duckdb.connect(str(collegemsg[0].published), read_only=True) as connection:
         yield connection
 
 
-def test_every_message_is_received_and_accepted(home, marts):
-    _, days = home
+def test_every_message_is_received_and_accepted(collegemsg, marts):
+    _, days = collegemsg
     messages = [row for row in read_log(LOG) if row[2].date() <= days[-1]]
     counts = marts.execute("select sum(received), sum(accepted) from bi.data_quality").fetchone()
     assert counts == (len(messages), len(messages))
 
 
-def test_whoever_has_written_is_scored_and_nobody_else(home, marts):
-    _, days = home
+def test_whoever_has_written_is_scored_and_nobody_else(collegemsg, marts):
+    _, days = collegemsg
     for day in (days[0], days[len(days) // 2], days[-1]):
         until = [row for row in read_log(LOG) if row[2].date() <= day]
         wrote = {f"acct:{NETWORK}:{sender}" for sender, _, _ in until}
@@ -58,7 +52,7 @@ def test_days_follow_each_other_without_a_jump(marts):
     assert worst[0] <= 1.5
 
 
-def test_every_day_of_the_range_is_there(home, marts):
-    _, days = home
+def test_every_day_of_the_range_is_there(collegemsg, marts):
+    _, days = collegemsg
     span = (days[-1] - days[0]) // timedelta(days=1) + 1
     assert marts.execute("select count(distinct day) from core.daily_score").fetchone() == (span,)

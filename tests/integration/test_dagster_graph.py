@@ -42,8 +42,14 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return described(tmp_path_factory.mktemp("home"), {"STATURE_FIRST_DAY": "2026-01-05"})
+def described_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all: a new home begins with dbt reading its project."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def graph(described_home: Path) -> dict[str, Any]:
+    return described(described_home, {"STATURE_FIRST_DAY": "2026-01-05"})
 
 
 def described(home: Path, environment: dict[str, str]) -> dict[str, Any]:
@@ -120,9 +126,9 @@ def test_groups_are_the_stages(graph: dict[str, Any]) -> None:
     assert "default" not in groups.values()
 
 
-def test_an_inbox_is_a_source_of_its_own(tmp_path: Path) -> None:
+def test_an_inbox_is_a_source_of_its_own(described_home: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     inbox = {"STATURE_INBOX": str(tmp_path / "in"), "STATURE_NETWORKS": "inbox"}
-    nodes = described(tmp_path / "home", inbox)["nodes"]
+    nodes = described(described_home, inbox)["nodes"]
     assert "raw/sample" not in nodes
     assert nodes["lake/activities"]["parents"] == ["raw/inbox"]

@@ -5,9 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-# The definitions belong to one home, so each of these has a process of its own.
+# The definitions belong to one home, so this has a process of its own; they load for seconds, so it is one.
 DEAD = """
 import subprocess, sys
 from dagster import DagsterInstance, DagsterRunStatus, job, op
@@ -82,13 +80,12 @@ assert "was not finished" in tick.skip_message
 """
 
 
-@pytest.mark.parametrize("program", [DEAD, NIGHT], ids=["dead runs", "the night"])
-def test_in_a_process_of_its_own(program: str, tmp_path: Path) -> None:
+def test_dead_runs_are_ended_and_the_night_asks_for_what_is_missing(tmp_path: Path) -> None:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("STATURE_", "DAGSTER_"))
     }
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", DEAD + NIGHT],
         env={**kept, "STATURE_HOME": str(tmp_path / "home")},
         capture_output=True,
         text=True,

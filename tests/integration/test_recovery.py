@@ -6,15 +6,8 @@ from pathlib import Path
 
 import duckdb
 import psutil
-import pytest
 
 from tests.fixtures.whole_home import DAYS
-
-
-@pytest.fixture(scope="module")
-def killed(long_runs):
-    """One home whose run was killed in each stage in turn, then left to finish."""
-    return long_runs.killed.result()
 
 
 def test_it_ends_with_every_day_published(killed):

@@ -104,7 +104,8 @@ def _verdict(
     if warned:
         metadata["warnings"] = "; ".join(warned)
     if failure is None:
-        said = f"; {warned[-1]}" if warned else ""
+        many = f"{len(warned)} days warn, the last: " if len(warned) > 1 else ""
+        said = f"; {many}{warned[-1]}" if warned else ""
         context.log.info(f"{len(days)} days passed{said}" if days else "nothing to do")
         return dg.AssetCheckResult(passed=True, metadata=metadata)
     passed = days_before_failure(home.lake, days, [stage])
