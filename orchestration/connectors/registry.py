@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Protocol, cast
 
+from orchestration.connectors.network import ConnectorError
 from orchestration.settings import Settings
+
+__all__ = ["CONNECTORS", "INBOX", "Connector", "ConnectorError", "Pull", "connector", "source_names"]
 
 if TYPE_CHECKING:
     from dlt.extract import DltSource
@@ -24,10 +27,6 @@ CONNECTORS: Mapping[str, str] = {
     "sample": "orchestration.connectors.sample",
 }
 """Module of each network, by the name that STATURE_NETWORKS uses."""
-
-
-class ConnectorError(Exception):
-    """Something about a source that its user can mend: the message says what, where and how."""
 
 
 @dataclass(frozen=True)
