@@ -46,6 +46,22 @@ class Settings(BaseSettings):
     identity_confidence: float = Field(
         0.7, ge=0, le=1, description="Links below this confidence do not join an account to a person."
     )
+    contact: str | None = Field(
+        None, description="Who asks: an address for the people who run a network, part of the user agent."
+    )
+    pull_patience: int = Field(
+        960, ge=0, description="Seconds that a pull waits at most for a network's limits, each time."
+    )
+    pull_max_body_mb: int = Field(32, ge=1, description="Megabytes of one answer at most.")
+    reaction_days: int = Field(
+        7, ge=0, le=90, description="Posts up to so many days old are asked for new reactions."
+    )
+    watch_reacted: int = Field(
+        200, ge=0, description="Accounts pulled at most because they reacted to those watched."
+    )
+    keep_text: bool = Field(
+        False, description="Keep the text of messages in raw answers, and not only what they are about."
+    )
 
     @field_validator("networks", mode="before")
     @classmethod

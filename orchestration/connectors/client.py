@@ -2,36 +2,131 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
+import json as json_text
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
 
-from dlt.sources.helpers.rest_client.paginators import BasePaginator
+import requests
+from dlt.common import jsonpath
+from dlt.sources.helpers.rest_client.detector import find_response_page_data
+from dlt.sources.helpers.rest_client.paginators import BasePaginator, SinglePagePaginator
+from dlt.sources.helpers.rest_client.utils import join_url
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from orchestration.connectors.answers import Answer
-from orchestration.connectors.network import ConnectorError, NetworkDownError
+from orchestration.connectors.exchange import (
+    Exchange,
+    Fault,
+    Reply,
+    RequestRefusedError,
+    TransientFault,
+    host_of,
+    without_params,
+)
+from orchestration.connectors.journal import Entry, Journal
+from orchestration.connectors.limits import exhausted, is_refusal_by_limit, retry_after
+from orchestration.connectors.network import ConnectorError, Credentials, Network, NetworkDownError
+from orchestration.settings import Settings
 
 __all__ = ["AnswerError", "Client", "ConnectorError", "NetworkDownError"]
 
+Form = Literal["json", "text"]
+
+MOST_PAGES = 5_000
+"""Pages of one list; a list that is longer than this never ends."""
+
+_TRIES = {"server": 5, "connection": 5, "body": 3}
+"""How often a request is sent where the server fails, the connection does, or the body is not whole."""
+
+_MOST_REFUSALS = 10  # answers of 429 to one request
+_FAILED_IN_A_ROW = 3  # requests, each given up after all its tries: the host is down
+_ERROR_BODY = 500  # characters kept of a body that is no answer to what was asked
+_LATER = 60.0  # seconds to wait where a service says "later" and not when
+
 
 class AnswerError(Exception):
-    """This one thing cannot be had; the pull can go on without it. `answer` is None where none came."""
+    """This one thing cannot be had; the pull can go on without it. `answer` is None where none came.
 
-    def __init__(self, message: str, answer: Answer | None = None) -> None:
+    `again`: asking another day may help (the server failed, the body was torn).
+    """
+
+    def __init__(self, message: str, answer: Answer | None = None, *, again: bool = False) -> None:
         super().__init__(message)
         self.answer = answer
+        self.again = again
 
     @property
     def status(self) -> int | None:
         return self.answer.status if self.answer else None
 
 
-class Client(Protocol):
+@dataclass(frozen=True)
+class _Wish:
+    """A request as a module asks for it, and what of it may be written down."""
+
+    endpoint: str
+    request: requests.Request
+    form: Form
+    about: Mapping[str, str]
+    url: str  # without secrets
+    key: str
+    host: str
+    own: bool  # the network's own host, to which credentials go
+
+
+@dataclass(frozen=True)
+class _Got:
+    answer: Answer
+    entry: Entry
+    reply: Reply | None  # None where the journal held the answer
+
+
+class Client:
     """Asks one network, one request at a time, and keeps to its limits.
 
     Each answer is recorded before it is handed over: also 404, 410 and other refusals, which then raise
     AnswerError. ConnectorError passes through `apart`: the network is down, or the token is refused.
+    `wait` takes seconds; `clock` gives seconds since 1970.
     """
+
+    def __init__(
+        self,
+        network: Network,
+        settings: Settings,
+        journal: Journal,
+        *,
+        kept: Callable[[Answer], Answer],
+        credentials: Credentials | None = None,
+        renew: Callable[[Settings], Credentials] | None = None,
+        exchange: Exchange | None = None,
+        wait: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.network = network
+        self.settings = settings
+        self.base = network.base(settings)
+        self.asked = self.answered = self.waited = 0
+        self.failures: list[str] = []
+        self.notes: list[str] = []
+        self.incomplete = False
+        self._journal = journal
+        self._kept = kept
+        self._credentials = credentials or Credentials()
+        self._renew = renew
+        self._exchange = exchange or Exchange(settings)
+        self._wait = wait
+        self._clock = clock
+        self._limits: dict[tuple[str, str], float] = {}
+        self._resources: dict[str, str] = {}
+        self._failed_in_a_row: dict[str, int] = {}
+
+    # --- asking -------------------------------------------------------------------------------
 
     def get(
         self,
@@ -42,12 +137,14 @@ class Client(Protocol):
         headers: Mapping[str, str] | None = None,
         method: str = "GET",
         json: Any = None,
-        form: Literal["json", "text"] = "json",
+        form: Form = "json",
     ) -> Answer:
         """One answer. `form`: what the body must be; text takes anything (feeds).
 
         AnswerError, ConnectorError.
         """
+        request = self._request(path_or_url, params, headers, method, json)
+        return self._ask(self._wish(endpoint, request, about, form)).answer
 
     def pages(
         self,
@@ -63,13 +160,237 @@ class Client(Protocol):
         """The answers of a list, page by page, until its end, or after the page for which `stop` says so.
 
         `items` is the JSON path of the page's list, where a paginator needs to see whether it is empty.
-        A cursor that comes back ends the list with a note.
+        A cursor that comes back ends the list with a note. AnswerError, ConnectorError.
         """
+        request = self._request(path_or_url, params, headers, "GET", None)
+        paging = copy.deepcopy(paginator) if paginator else SinglePagePaginator()
+        paging.init_request(request)
+        seen: set[str] = set()
+        for _ in range(MOST_PAGES):
+            wish = self._wish(endpoint, request, about, "json")
+            if wish.key in seen:
+                self.note(f"{endpoint}: a cursor came back, and the list ends there")
+                return
+            seen.add(wish.key)
+            got = self._ask(wish, lambda reply: self._turned(paging, reply, items, endpoint))
+            if got.reply is None:
+                vars(paging).update(got.entry.paging or {})
+            yield got.answer
+            if not paging.has_next_page or (stop and stop(got.answer)):
+                return
+            paging.update_request(request)
+            if wish.own and host_of(str(request.url)) != wish.host:
+                self.note(f"{endpoint}: the next page lies on another host, and the list ends there")
+                return
+        self.note(f"{endpoint}: the list has more than {MOST_PAGES:,} pages, and ends there")
 
     @contextmanager
     def apart(self, what: str) -> Iterator[None]:
         """What fails inside with AnswerError is noted under `what` and skipped."""
-        yield
+        try:
+            yield
+        except AnswerError as error:
+            self.skipped(what, error)
+
+    def skipped(self, what: str, error: AnswerError) -> None:
+        """Note something that could not be had."""
+        self.failures.append(f"{what}: {error}")
+        self.incomplete = self.incomplete or error.again
 
     def note(self, text: str) -> None:
         """A remark that ends up in the run's report."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def pause(self, seconds: float, why: str) -> None:
+        """Wait because the service asks for it. NetworkDownError beyond STATURE_PULL_PATIENCE."""
+        if seconds > self.settings.pull_patience:
+            until = datetime.fromtimestamp(self._clock() + seconds, UTC).isoformat(" ", "seconds")
+            raise NetworkDownError(
+                f"{self.network.name} {why} until {until}, which is longer than STATURE_PULL_PATIENCE "
+                f"({self.settings.pull_patience} seconds) allows."
+            )
+        if seconds > 0:
+            self.waited += 1
+            self._wait(seconds)
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def _request(
+        self,
+        path_or_url: str,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+        method: str,
+        json: Any,
+    ) -> requests.Request:
+        absolute = path_or_url.startswith(("http://", "https://"))
+        url = path_or_url if absolute else join_url(self.base, path_or_url)
+        return requests.Request(
+            method, url, params=dict(params or {}), headers=dict(headers or {}), json=copy.deepcopy(json)
+        )
+
+    def _wish(
+        self, endpoint: str, request: requests.Request, about: Mapping[str, str] | None, form: Form
+    ) -> _Wish:
+        # A link to the next page may carry the secrets of the page before.
+        request.url = without_params(str(request.url), self._credentials.params)
+        try:
+            url = requests.Request("GET", request.url, params=request.params).prepare().url or ""
+        except (requests.RequestException, ValueError):
+            raise AnswerError(f"{endpoint}: this is no address to ask") from None
+        told = [request.method, url, request.json, dict(sorted((about or {}).items()))]
+        key = hashlib.sha256(json_text.dumps(told, sort_keys=True).encode()).hexdigest()
+        host = host_of(url)
+        return _Wish(
+            endpoint,
+            request,
+            form,
+            dict(about or {}),
+            url,
+            key,
+            host,
+            bool(self.base) and host == host_of(self.base),
+        )
+
+    def _ask(self, wish: _Wish, turn: Callable[[Reply], Mapping[str, Any]] | None = None) -> _Got:
+        """The journal's answer, or the service's. `turn` reads from a page where the list stands after it."""
+        entry = self._journal.find(wish.key)
+        if entry and not entry.again and (turn is None or entry.failed or entry.paging is not None):
+            if entry.answer.ok:
+                self.answered += 1
+            if entry.failed:
+                raise AnswerError(entry.failed, entry.answer)
+            return _Got(entry.answer, entry, None)
+        try:
+            reply = self._persist(wish)
+        except TransientFault as fault:
+            self._failed(wish, fault)
+            message = f"{wish.endpoint}: {fault}"
+            answer = self._record(wish, fault.reply, message, again=True).answer if fault.reply else None
+            raise AnswerError(message, answer, again=True) from None
+        except RequestRefusedError as refused:
+            raise AnswerError(f"{wish.endpoint}: {refused}") from None
+        self._failed_in_a_row[wish.host] = 0
+        if not 200 <= reply.status < 300:
+            message = f"{wish.endpoint}: the service answered {reply.status}"
+            got = self._record(wish, reply, message)
+            raise AnswerError(message, got.answer)
+        self.answered += 1
+        return self._record(wish, reply, None, paging=turn(reply) if turn else None)
+
+    def _record(
+        self,
+        wish: _Wish,
+        reply: Reply,
+        failed: str | None,
+        *,
+        again: bool = False,
+        paging: Mapping[str, Any] | None = None,
+    ) -> _Got:
+        """Write an answer down as it may be kept; as it came, it is handed on."""
+        received = datetime.fromtimestamp(self._clock(), UTC)
+        text = reply.text(wish.form)
+        answer = Answer(self.network.name, wish.endpoint, wish.url, reply.status, text, received, wish.about)
+        if failed and reply.status not in self.network.gone:
+            # No more than tells what went wrong: an error page is nobody's content, and may hold anything.
+            stored = replace(answer, body=text[:_ERROR_BODY])
+        else:
+            stored = self._kept(answer)
+        entry = Entry(wish.key, stored, failed, again, paging)
+        self._journal.add(entry)
+        return _Got(answer, entry, reply)
+
+    def _turned(
+        self, paging: BasePaginator, reply: Reply, items: str | None, endpoint: str
+    ) -> Mapping[str, Any]:
+        """Move the paginator on; its state in plain values."""
+        try:
+            body = json_text.loads(reply.body)
+            if items:
+                found = jsonpath.find_values(items, body)
+                data = found[0] if len(found) == 1 and isinstance(found[0], list) else found
+            else:
+                _, data = find_response_page_data(body)
+            paging.update_state(reply.as_response(), data if isinstance(data, list) else [data])
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
+            self.note(f"{endpoint}: a page does not say how the list goes on, and it ends there")
+            vars(paging)["_has_next_page"] = False
+        return {k: v for k, v in vars(paging).items() if isinstance(v, str | int | float | bool | None)}
+
+    # --- persistence --------------------------------------------------------------------------
+
+    def _persist(self, wish: _Wish) -> Reply:
+        """Send a request until it is answered. TransientFault where it is given up."""
+
+        def over(state: RetryCallState) -> bool:
+            fault = state.outcome.exception() if state.outcome else None
+            return not isinstance(fault, Fault) or state.attempt_number >= _TRIES[fault.kind]
+
+        retrying = Retrying(
+            stop=over,
+            wait=wait_exponential_jitter(initial=1, max=60),
+            retry=retry_if_exception_type(TransientFault),
+            sleep=lambda seconds: self._wait(float(seconds)),
+            reraise=True,
+        )
+        return retrying(self._attempt, wish)
+
+    def _attempt(self, wish: _Wish) -> Reply:
+        """Send a request, and again as often as the service only says: later."""
+        for refusals in range(_MOST_REFUSALS + 1):
+            self._keep_to_limits(wish)
+            reply = self._send(wish)
+            now = self._clock()
+            if resource := reply.headers.get("x-ratelimit-resource"):
+                self._resources[wish.endpoint] = resource
+            for limit in exhausted(reply.headers, wish.endpoint, now):
+                self._limits[wish.host, limit.scope] = limit.until
+            if not is_refusal_by_limit(reply.status, reply.headers):
+                return reply.checked(wish.form)
+            asked = retry_after(reply.headers, now)
+            for scope in self._scopes(wish):  # waited for here, and not once more before the next request
+                self._limits.pop((wish.host, scope), None)
+            self.note("the service's limits were reached, and waited for")
+            self.pause(min(_LATER, 2.0**refusals) if asked is None else max(asked, 1.0), "wants no requests")
+        raise NetworkDownError(
+            f"{self.network.name} refused {wish.endpoint} {_MOST_REFUSALS + 1} times for its limits, "
+            "although each time was waited as long as it asked."
+        )
+
+    def _send(self, wish: _Wish) -> Reply:
+        """Send a request once; a refused token is renewed once a pull."""
+        self.asked += 1
+        credentials = self._credentials if wish.own else Credentials()
+        reply = self._exchange.send(wish.request, credentials)
+        if reply.status != 401 or not (credentials.headers or credentials.params):
+            return reply
+        if self._renew is not None:
+            renew, self._renew = self._renew, None
+            self._credentials = renew(self.settings)
+            self.note("the token was renewed")
+            return self._send(wish)
+        names = self.network.needs + self.network.optional
+        secret = [n for n in names if any(part in n for part in ("token", "key", "secret", "password"))]
+        setting = " or ".join(f"STATURE_{name.upper()}" for name in secret or names) or "its token"
+        raise ConnectorError(f"{self.network.name} refuses the token: renew {setting}.")
+
+    def _keep_to_limits(self, wish: _Wish) -> None:
+        now = self._clock()
+        held = [(wish.host, scope) for scope in self._scopes(wish)]
+        until = max((self._limits[key] for key in held if key in self._limits), default=now)
+        if until > now:
+            self.note("waited for the service's limits before they were reached")
+            self.pause(until - now, "allows no more requests")
+        for key in held:
+            self._limits.pop(key, None)
+
+    def _scopes(self, wish: _Wish) -> set[str]:
+        return {"", wish.endpoint, self._resources.get(wish.endpoint, "core")}
+
+    def _failed(self, wish: _Wish, fault: TransientFault) -> None:
+        """Count a request that was given up. NetworkDownError where the network's one host is down."""
+        failed = self._failed_in_a_row.get(wish.host, 0) + 1
+        self._failed_in_a_row[wish.host] = failed
+        if wish.own and (failed >= _FAILED_IN_A_ROW or (fault.kind == "connection" and not self.answered)):
+            raise NetworkDownError(f"{self.network.name} is down: {wish.endpoint}: {fault}.") from None

@@ -82,6 +82,10 @@ class Taxonomy:
         """
         return self._keywords.topics_of(text, self.tags.topic_of)
 
+    def reduced(self, text: str) -> str:
+        """A text without all that its topics are not read from: what may be kept of somebody's words."""
+        return self._keywords.reduced(text)
+
     @cached_property
     def _keywords(self) -> Keywords:
         # A term that is written with '#' is a hashtag only: as a plain word it would say something else.

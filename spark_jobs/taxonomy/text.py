@@ -19,6 +19,7 @@ MOST_TAG_CHARACTERS = 256
 """A longer hashtag is no tag: the contract takes no longer topic."""
 
 _MOST_WORDS = 8
+_APART = " 0 "  # a word that is no term, so that two terms do not become one that nobody wrote
 _HASHTAG = re.compile(rf"(?<!{LETTERS.replace('|', ')(?<!')})[#\uff03]((?:{LETTERS}|_)+)")
 _SHORTEST_KEYWORD = 3
 # A term of one such word is a hashtag, and everybody's talk otherwise ("Her", "Up" and "The The" are topics).
@@ -51,24 +52,32 @@ class Keywords:
 
         Each word begins at most `_MOST_WORDS` look-ups, and text beyond MOST_CHARACTERS is not read.
         """
-        read = text[:MOST_CHARACTERS]
-        found: dict[str, None] = {}
-        tags = [tag for tag in _HASHTAG.findall(read) if len(tag) <= MOST_TAG_CHARACTERS]
-        for topic in map(topic_of, dict.fromkeys(tags)):
-            if topic is not None:
-                found[topic] = None
-        for topic in self._spoken_of(words(_HASHTAG.sub(" ", read))):
-            found[topic] = None
-        return list(found)[:MOST_TOPICS]
+        tags, terms = self._read(text)
+        of_tags = (topic for topic in map(topic_of, tags) if topic is not None)
+        return list(dict.fromkeys([*of_tags, *(self.topics[term] for term in terms)]))[:MOST_TOPICS]
 
-    def _spoken_of(self, spoken: list[str]) -> Iterable[str]:
+    def reduced(self, text: str) -> str:
+        """What `topics_of` looks at in a text, and no word beside it: its hashtags and its terms.
+
+        Reducing twice changes nothing, and neither does it change the topics.
+        """
+        tags, terms = self._read(text)
+        return " ".join([*(f"#{tag}" for tag in tags), _APART.join(terms)]).strip()
+
+    def _read(self, text: str) -> tuple[list[str], list[str]]:
+        """Hashtags and terms of a text, each once, in order."""
+        read = text[:MOST_CHARACTERS]
+        tags = dict.fromkeys(tag for tag in _HASHTAG.findall(read) if len(tag) <= MOST_TAG_CHARACTERS)
+        return list(tags), list(dict.fromkeys(self._terms_in(words(_HASHTAG.sub(" ", read)))))
+
+    def _terms_in(self, spoken: list[str]) -> Iterable[str]:
         at = 0
         while at < len(spoken):
             most = min(self.longest.get(spoken[at], 0), len(spoken) - at)
             for many in range(most, 0, -1):
-                topic = self.topics.get(" ".join(spoken[at : at + many]))
-                if topic is not None:
-                    yield topic
+                term = " ".join(spoken[at : at + many])
+                if term in self.topics:
+                    yield term
                     at += many
                     break
             else:
