@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -62,6 +62,17 @@ class Settings(BaseSettings):
     keep_text: bool = Field(
         False, description="Keep the text of messages in raw answers, and not only what they are about."
     )
+
+    x_url: str = Field("https://api.x.com", description="Where X's API v2 is.")
+    x_token: SecretStr | None = Field(
+        None, description="Bearer token of an app of X, or of one of its users."
+    )
+    github_url: str = Field("https://api.github.com", description="Where GitHub's REST API is.")
+    github_token: SecretStr | None = Field(
+        None, description="GitHub token; without one GitHub answers 60 times an hour."
+    )
+    youtube_url: str = Field("https://youtube.googleapis.com", description="Where YouTube's Data API is.")
+    youtube_key: SecretStr | None = Field(None, description="Key of a Google project for YouTube's Data API.")
 
     @field_validator("networks", mode="before")
     @classmethod
