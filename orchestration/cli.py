@@ -39,6 +39,8 @@ app = typer.Typer(
 )
 models = typer.Typer(help="Versions of the scoring model.", no_args_is_help=True)
 app.add_typer(models, name="model")
+audiences = typer.Typer(help="People drawn for a campaign.", no_args_is_help=True)
+app.add_typer(audiences, name="audience")
 console = Console(highlight=False)
 
 
@@ -168,6 +170,32 @@ def compare(
     if out:
         write_report(found, out)
     console.print(page(found))
+
+
+@audiences.command("draw")
+def draw_audience(
+    campaign: Annotated[str, typer.Argument(help="A campaign file, or its name in STATURE_CAMPAIGNS.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say who would be drawn.")] = False,
+) -> None:
+    """Draw a campaign's people once, with a control group beside them."""
+    from orchestration.commands.audience import draw_audience as draw
+    from orchestration.commands.audience import summary
+
+    made = draw(settings(), campaign, keep=not dry_run)
+    console.print(f"{made.campaign.campaign}, from the scores of {made.day}", style="bold")
+    console.print(summary(made))
+    if dry_run:
+        console.print("Nothing was kept.")
+    else:
+        console.print("In crm.campaign_audience with the next run; bi.campaign_lift says what came of it.")
+
+
+@audiences.command("list")
+def list_audiences() -> None:
+    """List the campaigns that were drawn, and the files that are not drawn yet."""
+    from orchestration.commands.audience import listing
+
+    console.print(listing(settings()))
 
 
 @app.command()

@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     youtube_url: str = Field("https://youtube.googleapis.com", description="Where YouTube's Data API is.")
     youtube_key: SecretStr | None = Field(None, description="Key of a Google project for YouTube's Data API.")
 
+    campaigns: str | None = Field(None, description="Folder of campaign files, of which audiences are drawn.")
+    require_legal_basis: bool = Field(
+        False, description="Leave contacts unscored whose CRM states no legal basis for processing."
+    )
+
     @field_validator("networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -98,7 +103,7 @@ class Settings(BaseSettings):
             "taxonomy_unknown": self.taxonomy_unknown,
         }
 
-    @field_validator("home", "inbox")
+    @field_validator("home", "inbox", "campaigns")
     @classmethod
     def _absolute(cls, value: str | None) -> str | None:
         # Subprocesses run in other folders; a relative home would mean another place there.

@@ -19,6 +19,11 @@ with shown as (
         'contact_score' as mart,
         person_id
     from {{ ref('contact_score') }}
+    union all
+    select
+        'campaign_audience' as mart,
+        person_id
+    from {{ ref('campaign_audience') }}
 )
 
 select shown.*

@@ -86,3 +86,19 @@ def wilson(successes: int, trials: int) -> tuple[float, float] | None:
     centre = (rate + z2 / (2 * trials)) / (1 + z2 / trials)
     half = _Z_95 / (1 + z2 / trials) * math.sqrt(rate * (1 - rate) / trials + z2 / (4 * trials**2))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def difference(
+    successes: int, trials: int, other_successes: int, other_trials: int
+) -> tuple[float, float, float] | None:
+    """One rate less another and its 95 % interval (Newcombe, 1998, method 10). None where one had no trials.
+
+    It is made of both rates' Wilson intervals, and so has width where nobody or everybody succeeds.
+    """
+    first, second = wilson(successes, trials), wilson(other_successes, other_trials)
+    if first is None or second is None:
+        return None
+    rate, other = successes / trials, other_successes / other_trials
+    low = rate - other - math.hypot(rate - first[0], second[1] - other)
+    high = rate - other + math.hypot(first[1] - rate, other - second[0])
+    return rate - other, max(-1.0, low), min(1.0, high)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from orchestration.validation import baseline
-from orchestration.validation.measures import deciles, forecasts, wilson
+from orchestration.validation.measures import deciles, difference, forecasts, wilson
 from spark_jobs.contracts import contracts
 from spark_jobs.lake import Lake
 from tests.fixtures.lake_days import FIRST, Community, at, days_from, put, schema
@@ -57,6 +57,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     )
     put(lake, "check_result", HELD_BACK, [_failed_check()])
     _put_validation(lake)
+    _put_campaign(lake)
     # What a killed run leaves behind: files that no manifest names.
     stray = lake.read_arrow("daily_score", LAST)
     assert stray is not None
@@ -85,6 +86,22 @@ def _put_validation(lake: Lake) -> None:
     came = {"crm": "crm", "source": "test", "kind": "referral", "occurred_at": at(LAST)}
     put(lake, "outcomes", LAST, [came | {"outcome_id": f"o{n}", "contact_id": f"c{n}"} for n in REFERRING])
     lake.write_arrow(baseline.TABLE, EVALUATED, baseline.measure(lake, EVALUATED), "test")
+
+
+def _put_campaign(lake: Lake) -> None:
+    """A draw of four, of whom one opted out since, and the trial that followed."""
+    drawn = {"campaign_id": "spring", "crm": "crm", "drawn_at": at(DAYS[2]), "outcome_kinds": ["trial"]}
+    drawn |= {"measured_days": 5, "definition": "{}"}
+    groups = {0: "invited", 8: "invited", GONE - 1: "invited", 16: "control"}
+    # Contacts have the address of the next person.
+    people = {number: COMMUNITY.person(number + number % 8 // 4) for number in groups}
+    rows = [
+        drawn | {"contact_id": f"c{n}", "group_name": group, "person_id": people[n]}
+        for n, group in groups.items()
+    ]
+    put(lake, "campaign_audience", DAYS[2], rows)
+    trial = {"crm": "crm", "source": "test", "kind": "trial", "outcome_id": "tried", "contact_id": "c8"}
+    put(lake, "outcomes", DAYS[4], [trial | {"occurred_at": at(DAYS[4])}])
 
 
 def _failed_check() -> dict[str, object]:
@@ -327,6 +344,22 @@ def test_everything_was_tested_and_marked(warehouse: Warehouse) -> None:
     assert warehouse.rows("select count(*) from ops.built_day where not tested") == [(0,)]
 
 
+# --- campaigns --------------------------------------------------------------------------------------
+
+
+def test_an_audience_is_the_draw_without_who_left(warehouse: Warehouse) -> None:
+    found = warehouse.rows("select contact_id, group_name from crm.campaign_audience order by all")
+    assert found == [("c0", "invited"), ("c16", "control"), ("c8", "invited")]
+
+
+def test_the_lift_of_a_campaign_is_invited_less_control(warehouse: Warehouse) -> None:
+    columns = "group_name, people, converted, is_complete, rate"
+    found = warehouse.rows(f"select {columns} from bi.campaign_lift order by group_name desc")
+    assert found == [("invited", 2, 1, True, 0.5), ("control", 1, 0, True, 0.0)]
+    lifts = warehouse.rows("select distinct lift, lift_low, lift_high from bi.campaign_lift")
+    assert lifts == [pytest.approx(difference(1, 2, 0, 1), abs=1e-4)]
+
+
 # --- documentation and exposures --------------------------------------------------------------------
 
 
@@ -341,12 +374,16 @@ def test_docs_describe_every_column_of_the_marts(warehouse: Warehouse) -> None:
         for key, node in manifest["nodes"].items()
         if node["resource_type"] == "model" and node["schema"] in MARTS
     }
-    assert len(models) == 15
+    assert len(models) == 17
     assert set(models) <= set(catalog["nodes"])
     for node in models.values():
         assert node["description"]
         assert all(column["description"] for column in node["columns"].values())
-    assert {exposure["name"] for exposure in manifest["exposures"].values()} == {"dashboards", "crm_sync"}
+    assert {exposure["name"] for exposure in manifest["exposures"].values()} == {
+        "dashboards",
+        "crm_sync",
+        "campaigns",
+    }
 
 
 # --- nothing yet ------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@
     newest_rows(
         ref('stg_crm_contacts'),
         columns=[
-            'crm', 'contact_id', 'email', 'lifetime_value', 'currency', 'customer_since', 'birth_year', 'updated_at',
-            'day',
+            'crm', 'contact_id', 'email', 'region', 'lifetime_value', 'currency', 'customer_since', 'birth_year',
+            'legal_basis', 'updated_at', 'day',
         ],
         key=['crm', 'contact_id'],
         newest_by='updated_at',

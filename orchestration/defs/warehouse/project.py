@@ -29,6 +29,7 @@ def environment(settings: Settings) -> Mapping[str, str]:
     """What dbt's process needs to know, wherever it is started."""
     return {
         "STATURE_HOME": settings.home,
+        "STATURE_REQUIRE_LEGAL_BASIS": str(settings.require_legal_basis).lower(),
         "DBT_PROFILES_DIR": str(PROJECT),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",

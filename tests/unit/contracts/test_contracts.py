@@ -51,6 +51,7 @@ LAKE = [
     "person_key",
     "check_result",
     "validation_baseline",
+    "campaign_audience",
 ]
 MARTS = [
     "core.daily_score",
@@ -72,7 +73,7 @@ MARTS = [
     "crm.campaign_audience",
     "crm.sync_history",
 ]
-DRAFTS = {"bi.campaign_lift", "crm.campaign_audience", "crm.sync_history"}
+DRAFTS = {"crm.sync_history"}
 
 PERSONAL = {
     "email",
@@ -93,6 +94,7 @@ SAME_VALUES = [
     ("score_part", "part", "bi.score_parts", "part"),
     ("score_change", "cause", "bi.score_changes", "cause"),
     ("bi.campaign_lift", "group_name", "crm.campaign_audience", "group_name"),
+    ("campaign_audience", "group_name", "crm.campaign_audience", "group_name"),
 ]
 
 

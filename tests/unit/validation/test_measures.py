@@ -11,6 +11,7 @@ from scipy import stats
 
 from orchestration.validation.measures import (
     deciles,
+    difference,
     forecasts,
     mean_ranks,
     spearman,
@@ -82,3 +83,30 @@ def test_wilson_is_scipys(successes: int, trials: int) -> None:
 
 def test_no_trials_no_interval() -> None:
     assert wilson(0, 0) is None
+    assert difference(1, 2, 0, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("rates", "low", "high"),
+    [
+        ((56, 70, 48, 80), 0.0524, 0.3339),
+        ((9, 10, 3, 10), 0.1705, 0.8090),
+        ((6, 7, 2, 7), 0.0582, 0.8062),
+        ((5, 56, 0, 29), -0.0381, 0.1926),
+        ((0, 10, 0, 20), -0.1611, 0.2775),
+        ((10, 10, 0, 20), 0.6791, 1.0),
+    ],
+)
+def test_differences_are_those_of_newcombes_table(
+    rates: tuple[int, int, int, int], low: float, high: float
+) -> None:
+    assert difference(*rates)[1:] == pytest.approx((low, high), abs=5e-5)  # type: ignore[index]
+
+
+@given(st.integers(0, 50), st.integers(1, 50), st.integers(0, 50), st.integers(1, 50))
+def test_a_difference_lies_in_its_interval_and_turns_with_its_groups(a: int, m: int, b: int, n: int) -> None:
+    there, back = difference(min(a, m), m, min(b, n), n), difference(min(b, n), n, min(a, m), m)
+    assert there is not None
+    assert back is not None
+    assert -1 <= there[1] <= there[0] <= there[2] <= 1
+    assert (-back[0], -back[2], -back[1]) == pytest.approx(there)

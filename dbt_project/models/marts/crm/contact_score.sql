@@ -17,6 +17,16 @@ objecting_people as (
     where requests.account_id is not null and requests.request = 'object'
 ),
 
+-- Why nobody was matched, where clues lead somewhere.
+ambiguous as (
+    select
+        crm,
+        contact_id,
+        min(obstacle) as obstacle
+    from {{ ref('int_contact_candidate') }}
+    group by crm, contact_id
+),
+
 topics as (
     select
         topics.person_id,
@@ -38,6 +48,8 @@ contacts as (
     select
         contacts.crm,
         contacts.contact_id,
+        contacts.region,
+        contacts.legal_basis,
         contacts.lifetime_value,
         contacts.currency,
         date_diff('day', contacts.customer_since, latest.day) as tenure_days,
@@ -52,7 +64,10 @@ contacts as (
         case
             when requests.request = 'object' or objecting_people.person_id is not null then 'objection'
             when year(latest.day) - contacts.birth_year < 18 then 'under_18'
-            when matches.person_id is null then 'not_matched'
+            {% if needs_legal_basis() %}
+                when nullif(trim(contacts.legal_basis), '') is null then 'no_legal_basis'
+            {% endif %}
+            when matches.person_id is null then coalesce(ambiguous.obstacle, 'not_matched')
         end as obstacle,
         percent_rank() over (
             partition by contacts.crm, contacts.currency
@@ -64,6 +79,8 @@ contacts as (
         on contacts.crm = requests.crm and contacts.contact_id = requests.contact_id
     left join {{ ref('int_contact_match') }} as matches
         on contacts.crm = matches.crm and contacts.contact_id = matches.contact_id
+    left join ambiguous
+        on contacts.crm = ambiguous.crm and contacts.contact_id = ambiguous.contact_id
     left join {{ ref('int_withheld_person') }} as withheld
         on matches.person_id = withheld.person_id
     left join objecting_people
@@ -92,6 +109,8 @@ scored as (
             when scores.score is null
                 then coalesce(contacts.refusal, contacts.obstacle, latest_scores.unscored_reason, 'not_scored')
         end as unscored_reason,
+        contacts.region,
+        contacts.legal_basis,
         contacts.lifetime_value,
         contacts.currency,
         case when contacts.tenure_days < 0 then 0 else contacts.tenure_days end as tenure_days,
@@ -133,6 +152,8 @@ select
     -- Wherever a score is shown, it is said what it measures.
     explanation || '. It measures attention, not approval and not worth.' as sentence,
     unscored_reason,
+    region,
+    legal_basis,
     lifetime_value,
     currency,
     tenure_days,

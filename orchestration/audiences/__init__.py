@@ -1,0 +1,1 @@
+"""Audiences: who is drawn for a campaign, once, with a control group beside them."""
