@@ -346,9 +346,10 @@ class Client:
                 self._resources[wish.endpoint] = resource
             for limit in exhausted(reply.headers, wish.endpoint, now):
                 self._limits[wish.host, limit.scope] = limit.until
-            if not is_refusal_by_limit(reply.status, reply.headers):
+            told = self.network.later(reply.status, reply.body, now) if self.network.later else None
+            if told is None and not is_refusal_by_limit(reply.status, reply.headers):
                 return reply.checked(wish.form)
-            asked = retry_after(reply.headers, now)
+            asked = retry_after(reply.headers, now) if told is None else told
             for scope in self._scopes(wish):  # waited for here, and not once more before the next request
                 self._limits.pop((wish.host, scope), None)
             self.note("the service's limits were reached, and waited for")

@@ -53,6 +53,14 @@ def array(within: Node, *path: str) -> list[Any]:
     return value
 
 
+def objects(within: Any, *path: str) -> list[dict[str, Any]]:
+    """The objects of a list, as far as it can be read: those who ask leave refusing to the mapping."""
+    value = within
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def text(within: Node, *path: str) -> str:
     """A text that is not empty."""
     value = maybe_text(within, *path)

@@ -30,6 +30,8 @@ class Network:
     `needs` and `optional` are names of settings (`mastodon_url`). `history_days` is how far back a pull can
     go; `history`, `blind` (what it cannot see) and `proof` say it in words. An answer with a status in `gone`
     is given to the mapping, which may read a deletion in it; other failures are recorded and not mapped.
+    `later` reads from a refusal's status and body, at a moment in seconds since 1970, how many seconds to
+    wait, where the service says so there and not in its headers; None where it says no such thing.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Network:
     optional: tuple[str, ...] = ()
     history_days: int = 90
     gone: tuple[int, ...] = (410,)
+    later: Callable[[int, bytes, float], float | None] | None = None
 
     def base(self, settings: Settings) -> str:
         return self.base_url if isinstance(self.base_url, str) else self.base_url(settings)

@@ -19,7 +19,7 @@ def storable(
     dropped: Collection[str] = (),
     private: Callable[[dict[str, Any]], bool] = lambda _: False,
 ) -> Answer:
-    """The answer with every field called one of `texts` put through `reduce`, and without those `dropped`.
+    """The answer with what is called one of `texts` reduced, texts and lists of them, and without `dropped`.
 
     Objects that are `private` are taken out wherever they stand. A body that is no JSON is not stored at all:
     nobody could tell what in it is text.
@@ -57,6 +57,9 @@ def _cleaned(
                     at[key] = None
                 elif key in texts and isinstance(value, str):
                     at[key] = reduce(value)
+                elif key in texts and isinstance(value, list):
+                    at[key] = [reduce(part) if isinstance(part, str) else _number(part) for part in value]
+                    todo.append(at[key])
                 else:
                     at[key] = _number(value)
                     if isinstance(value, list | dict):

@@ -11,7 +11,7 @@ from typing import Any
 from dlt.sources.helpers.rest_client.paginators import BasePaginator, JSONResponseCursorPaginator
 
 from orchestration.connectors.client import AnswerError, Client
-from orchestration.connectors.fields import node, text
+from orchestration.connectors.fields import node, objects, text
 from orchestration.connectors.network import Asked
 
 _USER_FIELDS = "created_at,location,name,protected,public_metrics,username,verified,verified_type"
@@ -87,9 +87,9 @@ def _users(client: Client, asked: Asked) -> Iterator[_User]:
     for endpoint, path, param, batch in calls:
         with client.apart(f"{len(batch)} accounts by {param}"):
             body = client.get(endpoint, path, {param: ",".join(batch), **_USERS}).json()
-            for problem in _objects(body, "errors"):
+            for problem in objects(body, "errors"):
                 client.note(f"{problem.get('value')}: {problem.get('title')}")
-            for user in _objects(body, "data"):
+            for user in objects(body, "data"):
                 account_id, username = user.get("id"), user.get("username")
                 if not isinstance(account_id, str) or not isinstance(username, str) or account_id in seen:
                     continue
@@ -109,8 +109,8 @@ def _timeline(client: Client, asked: Asked, user: _User, since: datetime) -> Ite
     params = {**_TWEETS, **_between(since, asked.until)}
     about = {"account_id": user.id}
     for answer in client.pages("user_tweets", f"/2/users/{user.id}/tweets", params, about, _pages()):
-        for tweet in _objects(answer.json(), "data"):
-            references = _objects(tweet, "referenced_tweets")
+        for tweet in objects(answer.json(), "data"):
+            references = objects(tweet, "referenced_tweets")
             if isinstance(tweet.get("id"), str) and not any(r.get("type") == "retweeted" for r in references):
                 yield tweet
 
@@ -154,9 +154,3 @@ def _between(since: datetime, until: datetime) -> dict[str, str]:
 
 def _written(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _objects(body: Any, key: str) -> list[dict[str, Any]]:
-    """A list's objects; what is none is the mapping's to refuse."""
-    found = body.get(key) if isinstance(body, dict) else None
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -98,7 +98,7 @@ def test_what_is_stored_has_its_texts_reduced_and_nothing_private() -> None:
             {
                 "items": [{"text": "long", "secret": 1, "n": 2}, {"hidden": True, "text": "private"}],
                 "one": {"hidden": True, "text": "private"},
-                "deep": {"list": [[{"text": "long"}]]},
+                "deep": {"list": [[{"text": "long"}]], "text": ["long", {"text": "long"}]},
                 "size": float("1e300"),
             }
         ),
@@ -110,7 +110,7 @@ def test_what_is_stored_has_its_texts_reduced_and_nothing_private() -> None:
     assert stored.json() == {
         "items": [{"text": "LONG", "n": 2}],
         "one": None,
-        "deep": {"list": [[{"text": "LONG"}]]},
+        "deep": {"list": [[{"text": "LONG"}]], "text": ["LONG", {"text": "LONG"}]},
         "size": 1e300,
     }
 

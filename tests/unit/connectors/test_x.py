@@ -25,7 +25,7 @@ from tests.fixtures.network_answers import (
 from tests.fixtures.replay_server import recorded
 
 POST = "1900000000000000001"
-TOKEN = "t0ken"
+GIVEN = "t0ken"
 
 
 def account(account_id: str, handle: str, name: str, **known: Any) -> dict[str, Any]:
@@ -184,11 +184,11 @@ def test_no_damage_makes_a_mapping_fail(answer: Answer) -> None:
 
 
 def test_a_pull_asks_for_all_of_it_once_and_gives_the_same_rows_again(tmp_path: Path) -> None:
-    with pulling(x, recorded("x"), tmp_path, x_token=TOKEN) as pull:
+    with pulling(x, recorded("x"), tmp_path, x_token=GIVEN) as pull:
         rows = pull.run("ada", "nobody", "not a handle!")
         assert pull.server.missed == []
         assert sum(pull.server.calls.values()) == len(recorded("x"))
-        assert {headers["Authorization"] for _, headers in pull.server.asked} == {f"Bearer {TOKEN}"}
+        assert {headers["Authorization"] for _, headers in pull.server.asked} == {f"Bearer {GIVEN}"}
         kinds = [row["kind"] for row in table(rows, "activities")]
         assert {kind: kinds.count(kind) for kind in kinds} == {
             "post": 2, "mention": 2, "reply": 3, "repost": 2, "quote": 3, "like": 2,
@@ -201,18 +201,18 @@ def test_a_pull_asks_for_all_of_it_once_and_gives_the_same_rows_again(tmp_path: 
         # What a stopped pull has asked for it does not ask for again.
         assert pull.run("ada", "nobody", "not a handle!") == rows
         assert sum(pull.server.calls.values()) == len(recorded("x"))
-        assert TOKEN not in pull.journal.path.read_text()
-    with pulling(x, recorded("x"), tmp_path / "again", x_token=TOKEN) as pull:
+        assert GIVEN not in pull.journal.path.read_text()
+    with pulling(x, recorded("x"), tmp_path / "again", x_token=GIVEN) as pull:
         assert pull.run("ada", "nobody") == rows
 
 
 def test_check_says_who_asks(tmp_path: Path) -> None:
     me = {"url": "https://x.test/2/users/me", "status": 200, "body": {"data": {"id": "2", "username": "ada"}}}
-    with pulling(x, [me], tmp_path, x_token=TOKEN) as pull:
+    with pulling(x, [me], tmp_path, x_token=GIVEN) as pull:
         assert x.check(pull.client) == "@ada"
     app = [
         {"url": "https://x.test/2/users/me", "status": 403, "body": {"title": "Unsupported Authentication"}},
         {"url": "https://x.test/2/users/by?usernames=XDevelopers", "status": 200, "body": {"data": []}},
     ]
-    with pulling(x, app, tmp_path / "app", x_token=TOKEN) as pull:
+    with pulling(x, app, tmp_path / "app", x_token=GIVEN) as pull:
         assert x.check(pull.client) == "an app"
