@@ -74,6 +74,29 @@ class Settings(BaseSettings):
     )
     youtube_url: str = Field("https://youtube.googleapis.com", description="Where YouTube's Data API is.")
     youtube_key: SecretStr | None = Field(None, description="Key of a Google project for YouTube's Data API.")
+    mastodon_url: str | None = Field(
+        None,
+        description="Addresses of Mastodon servers, comma-separated; the first is asked for all others.",
+    )
+    mastodon_token: SecretStr | None = Field(None, description="Access token of the first Mastodon server.")
+    discourse_url: str | None = Field(None, description="Addresses of Discourse forums, comma-separated.")
+    discourse_key: SecretStr | None = Field(None, description="API key of the first Discourse forum.")
+    discourse_username: str | None = Field(None, description="Whom the Discourse API key speaks for.")
+    hackernews_url: str = Field(
+        "https://hn.algolia.com/api/v1", description="Address of Hacker News' search (Algolia)."
+    )
+    hackernews_users_url: str = Field(
+        "https://hacker-news.firebaseio.com/v0", description="Address of Hacker News' own API, for users."
+    )
+    stackexchange_url: str = Field(
+        "https://api.stackexchange.com/2.3", description="Address of the Stack Exchange API."
+    )
+    stackexchange_sites: str = Field(
+        "stackoverflow", description="Stack Exchange sites, comma-separated, by their API names."
+    )
+    stackexchange_key: SecretStr | None = Field(
+        None, description="Key of a registered Stack Apps application."
+    )
 
     campaigns: str | None = Field(None, description="Folder of campaign files, of which audiences are drawn.")
     require_legal_basis: bool = Field(

@@ -88,3 +88,21 @@ def accounts_once(found: Iterable[Row | Refused]) -> Iterator[Row | Refused]:
                 continue
             seen.add(row.values["account_id"])
         yield row
+
+
+def once(found: Iterable[Row | Refused]) -> Iterator[Row | Refused]:
+    """The same, of each activity, account and link the first row: an answer tells the same thing many times."""
+    seen: set[tuple[object, ...]] = set()
+    keys = {
+        "activities": ("activity_id",),
+        "accounts": ("account_id",),
+        "identity_links": ("account_id", "person_key"),
+        "deletions": ("content_id",),
+    }
+    for row in found:
+        if isinstance(row, Row) and row.table in keys:
+            key = (row.table, *(row.values[name] for name in keys[row.table]))
+            if key in seen:
+                continue
+            seen.add(key)
+        yield row

@@ -1,0 +1,194 @@
+"""mastodon: accounts, posts and reactions of any server that speaks Mastodon's API.
+
+profiles    accounts, under ids that are the same seen from every server
+statuses    posts, replies, quotes, reposts, mentions
+asking      which requests a day needs
+storing     what of an answer may be kept
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
+from orchestration.connectors.client import AnswerError, Client
+from orchestration.connectors.contract_rows import activity, once, undated
+from orchestration.connectors.fields import Node, array, each, maybe_text, node, whole
+from orchestration.connectors.mastodon import asking
+from orchestration.connectors.mastodon.profiles import NAME, account_id, domain_of, profile_rows
+from orchestration.connectors.mastodon.statuses import (
+    Told,
+    content_id,
+    is_public,
+    reply_row,
+    status_rows,
+)
+from orchestration.connectors.mastodon.storing import stored
+from orchestration.connectors.network import Asked, ConnectorError, Credentials, Network
+from orchestration.settings import Settings
+
+__all__ = ["NETWORK", "check", "credentials", "kept", "pull", "rows"]
+
+REACTIONS = {"favourited_by": "like", "reblogged_by": "repost"}
+
+
+def bases(settings: Settings) -> list[str]:
+    """The addresses of the servers. ConnectorError where one is none."""
+    found = [part.strip().rstrip("/") for part in (settings.mastodon_url or "").split(",") if part.strip()]
+    for base in found:
+        if urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).netloc:
+            raise ConnectorError(
+                f"STATURE_MASTODON_URL: {base!r} is no address, such as https://mastodon.social"
+            )
+    return list(dict.fromkeys(found))
+
+
+NETWORK = Network(
+    name=NAME,
+    base_url=lambda settings: next(iter(bases(settings)), ""),
+    needs=("mastodon_url",),
+    optional=("mastodon_token",),
+    page="https://docs.joinmastodon.org/methods/",
+    history="posts as far back as the server has them; likes and reposts date from when they are first seen",
+    blind="who liked or passed on what its server never heard of; lists of followers that are hidden",
+    proof="recorded answers",
+    gone=(404, 410),
+)
+
+
+def credentials(settings: Settings) -> Credentials:
+    token = settings.mastodon_token
+    return Credentials({"Authorization": f"Bearer {token.get_secret_value()}"} if token else {})
+
+
+def pull(client: Client, asked: Asked) -> None:
+    """Accounts, their posts, what these answer, and the reactions to them."""
+    asking.ask(client, asked, bases(asked.settings))
+
+
+def check(client: Client) -> str:
+    """The server's name."""
+    try:
+        said = node(client.get("instance", "/api/v2/instance").json(), "instance")
+    except AnswerError:
+        said = node(client.get("instance", "/api/v1/instance").json(), "instance")
+    name = maybe_text(said, "domain") or maybe_text(said, "uri") or "a server"
+    return f"{name}, version {maybe_text(said, 'version') or 'unknown'}"
+
+
+def rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
+    """The contract rows in an answer."""
+    yield from once(whole(answer, lambda: _rows(answer, reading)))
+
+
+def kept(answer: Answer, reduce: Callable[[str], str]) -> Answer:
+    """The answer as it may be stored."""
+    return stored(answer, reduce)
+
+
+def _rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
+    endpoint = answer.endpoint
+    if endpoint == "parent":
+        yield from _parent(answer, reading)
+    elif not answer.ok or endpoint == "instance":
+        return
+    elif endpoint == "account":
+        yield from profile_rows(node(answer.json(), "account"), answer)
+    elif endpoint == "search":
+        found = array(node(answer.json(), "search"), "accounts")
+        yield from each(answer, "account", found, lambda profile: profile_rows(profile, answer))
+    elif endpoint == "context":
+        yield from _context(answer, reading)
+    elif endpoint == "status":
+        yield from status_rows(answer, reading, [answer.json()])
+    elif endpoint in ("account_statuses", "quotes"):
+        left = answer.about.get("parents") == "asked"
+        yield from status_rows(answer, reading, _list(answer), _known(answer), parents_asked=left)
+    elif endpoint in REACTIONS:
+        yield from _reactions(answer, reading)
+    elif endpoint in ("followers", "following"):
+        yield from _follows(answer, reading)
+
+
+def _list(answer: Answer) -> list[object]:
+    return array({"list": answer.json()}, "list")
+
+
+def _known(answer: Answer) -> dict[str, Told]:
+    """The post that the request was about, by its number on the server."""
+    told = [answer.about.get(name) for name in ("status_id", "content_id", "account_id")]
+    return {told[0]: Told(told[1], told[2])} if told[0] and told[1] and told[2] else {}
+
+
+def _context(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
+    thread = node(answer.json(), "context")
+    around = [*array(thread, "ancestors"), *array(thread, "descendants")]
+    yield from status_rows(answer, reading, around, _known(answer))
+
+
+def _parent(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
+    """The replies that were left to this answer, and the post itself if it is none."""
+    parent, problem = None, None
+    if answer.ok:
+        try:
+            status = node(answer.json(), "status")
+            if is_public(status):
+                domain = domain_of(answer)
+                author = account_id(node(status.get("account"), "account"), domain)
+                parent = Told(content_id(status, domain), author)
+        except Unreadable as error:
+            problem = error
+    name = f"{domain_of(answer)}/{answer.about.get('status_id', '')}"
+    for content, actor, at, target in asking.replies_of(answer):
+        when = datetime.fromisoformat(at)
+        if not reading.covers(when):
+            continue
+        if parent is None and target is None and problem is not None:
+            raise problem
+        yield from whole(
+            answer,
+            lambda c=content, a=actor, w=when, t=target: iter([reply_row(c, a, w, parent, t, name)]),  # type: ignore[misc]
+        )
+    if answer.ok:
+        yield from status_rows(answer, reading, [answer.json()], parents_asked=True)
+
+
+def _reactions(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
+    """Who liked a post or passed it on. The lists have no dates."""
+    kind, listed = REACTIONS[answer.endpoint], _list(answer)
+    content, target = (maybe_text(answer.about, name) for name in ("content_id", "account_id"))
+    posted = datetime.fromisoformat(answer.about["at"]) if "at" in answer.about else None
+    at = undated(reading, answer, posted)
+    # What came after the day belongs to a later one.
+    ours = posted is None or posted < reading.until
+
+    def read(profile: Node) -> Iterator[Row | Refused]:
+        if content and target and ours:
+            actor = account_id(profile, domain_of(answer))
+            made = f"{kind}:{content}:{actor}"
+            yield activity(NAME, kind, made, actor=actor, at=at, target=target, content=content)
+        yield from profile_rows(profile, answer)
+
+    if not content or not target:
+        yield Refused("missing_column", f"{answer.endpoint}: the request does not say which post it is about")
+    yield from each(answer, "account", listed, read)
+
+
+def _follows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
+    """Who follows the account, or whom it follows: seen first on this day, as the lists have no dates."""
+    listed, known = _list(answer), answer.about.get("account_id")
+    at = undated(reading, answer, None)
+
+    def read(profile: Node) -> Iterator[Row | Refused]:
+        if known:
+            other = account_id(profile, domain_of(answer))
+            actor, target = (other, known) if answer.endpoint == "followers" else (known, other)
+            made = f"follow:{actor}:{target}"
+            yield activity(NAME, "follow", made, actor=actor, at=at, target=target)
+        yield from profile_rows(profile, answer)
+
+    if not known:
+        yield Refused("missing_column", f"{answer.endpoint}: the request does not say whose list it is")
+    yield from each(answer, "account", listed, read)
