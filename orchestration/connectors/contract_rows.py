@@ -91,7 +91,7 @@ def accounts_once(found: Iterable[Row | Refused]) -> Iterator[Row | Refused]:
 
 
 def once(found: Iterable[Row | Refused]) -> Iterator[Row | Refused]:
-    """The same, of each activity, account and link the first row: an answer tells the same thing many times."""
+    """The same, of each activity, account and link the first row: answers repeat themselves."""
     seen: set[tuple[object, ...]] = set()
     keys = {
         "activities": ("activity_id",),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
 from orchestration.connectors.client import AnswerError, Client
@@ -26,7 +25,8 @@ from orchestration.connectors.mastodon.statuses import (
     status_rows,
 )
 from orchestration.connectors.mastodon.storing import stored
-from orchestration.connectors.network import Asked, ConnectorError, Credentials, Network
+from orchestration.connectors.network import Asked, Credentials, Network
+from orchestration.connectors.servers import addresses
 from orchestration.settings import Settings
 
 __all__ = ["NETWORK", "check", "credentials", "kept", "pull", "rows"]
@@ -36,13 +36,7 @@ REACTIONS = {"favourited_by": "like", "reblogged_by": "repost"}
 
 def bases(settings: Settings) -> list[str]:
     """The addresses of the servers. ConnectorError where one is none."""
-    found = [part.strip().rstrip("/") for part in (settings.mastodon_url or "").split(",") if part.strip()]
-    for base in found:
-        if urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).netloc:
-            raise ConnectorError(
-                f"STATURE_MASTODON_URL: {base!r} is no address, such as https://mastodon.social"
-            )
-    return list(dict.fromkeys(found))
+    return addresses(settings.mastodon_url, "mastodon_url", "https://mastodon.social")
 
 
 NETWORK = Network(
@@ -102,7 +96,8 @@ def _rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
     elif endpoint == "context":
         yield from _context(answer, reading)
     elif endpoint == "status":
-        yield from status_rows(answer, reading, [answer.json()])
+        status = answer.json()
+        yield from status_rows(answer, reading, [] if status is None else [status])
     elif endpoint in ("account_statuses", "quotes"):
         left = answer.about.get("parents") == "asked"
         yield from status_rows(answer, reading, _list(answer), _known(answer), parents_asked=left)
@@ -131,9 +126,10 @@ def _context(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
 def _parent(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
     """The replies that were left to this answer, and the post itself if it is none."""
     parent, problem = None, None
-    if answer.ok:
+    body = answer.json() if answer.ok else None  # null stands for a post that was not stored
+    if body is not None:
         try:
-            status = node(answer.json(), "status")
+            status = node(body, "status")
             if is_public(status):
                 domain = domain_of(answer)
                 author = account_id(node(status.get("account"), "account"), domain)
@@ -151,8 +147,8 @@ def _parent(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
             answer,
             lambda c=content, a=actor, w=when, t=target: iter([reply_row(c, a, w, parent, t, name)]),  # type: ignore[misc]
         )
-    if answer.ok:
-        yield from status_rows(answer, reading, [answer.json()], parents_asked=True)
+    if body is not None:
+        yield from status_rows(answer, reading, [body], parents_asked=True)
 
 
 def _reactions(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
