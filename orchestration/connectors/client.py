@@ -364,6 +364,8 @@ class Client:
         self.asked += 1
         credentials = self._credentials if wish.own else Credentials()
         reply = self._exchange.send(wish.request, credentials)
+        if reply.status >= 400:
+            reply = replace(reply, status=self.network.meant(reply.status, reply.text("text")))
         if reply.status != 401 or not (credentials.headers or credentials.params):
             return reply
         if self._renew is not None:

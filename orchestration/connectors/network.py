@@ -32,6 +32,8 @@ class Network:
     is given to the mapping, which may read a deletion in it; other failures are recorded and not mapped.
     `later` reads from a refusal's status and body, at a moment in seconds since 1970, how many seconds to
     wait, where the service says so there and not in its headers; None where it says no such thing.
+    `meant(status, body)` is the status that a failure should have had, for services that tell a refused
+    token or too many calls (401, 429) in the body alone.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Network:
     history_days: int = 90
     gone: tuple[int, ...] = (410,)
     later: Callable[[int, bytes, float], float | None] | None = None
+    meant: Callable[[int, str], int] = lambda status, _: status
 
     def base(self, settings: Settings) -> str:
         return self.base_url if isinstance(self.base_url, str) else self.base_url(settings)
