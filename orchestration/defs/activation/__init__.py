@@ -1,1 +1,0 @@
-"""After publishing: the scores in the records of CRMs."""
