@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     identity_confidence: float = Field(
         0.7, ge=0, le=1, description="Links below this confidence do not join an account to a person."
     )
+    bluesky_url: str = Field(
+        "https://public.api.bsky.app",
+        description="Bluesky's public reading service, or another AT Protocol one.",
+    )
     contact: str | None = Field(
         None, description="Who asks: an address for the people who run a network, part of the user agent."
     )

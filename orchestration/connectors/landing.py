@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
+from typing import cast
 
 from orchestration.connectors.inbox import look
 from orchestration.connectors.inbox_landing import land_inbox
-from orchestration.connectors.registry import INBOX, Pull, connector, source_names
+from orchestration.connectors.registry import INBOX, Connector, Pull, connector, is_asked, source_names
 from orchestration.connectors.reports import Landing, LandingReport, Progress, silent
 from orchestration.settings import Settings
 from spark_jobs.lake import Lake
@@ -57,6 +58,11 @@ def land_source(
 
 def _land_network(landing: Landing) -> list[LandingReport]:
     module = connector(landing.source)
+    if is_asked(module):
+        # Importing dlt takes a second, which a call with nothing to pull need not wait for.
+        from orchestration.connectors.network_landing import land_network
+
+        return land_network(landing, module)
     lake, published, landed = landing.lake, landing.published(), set(landing.lake.days(landing.raw))
     reports = {
         day: LandingReport(
@@ -67,13 +73,12 @@ def _land_network(landing: Landing) -> list[LandingReport]:
     }
     missing = [day for day in landing.days if day not in reports]
     if missing:
-        # Importing dlt takes a second, which a call with nothing to pull need not wait for.
         from orchestration.connectors.pull import pull_day, workspace
 
         with workspace(lake, landing.source) as folder:
             for day in missing:
                 lake.discard_uncommitted(landing.raw, [day])
-                source = module.source(Pull(landing.settings, day, landing.first_day))
+                source = cast(Connector, module).source(Pull(landing.settings, day, landing.first_day))
                 files = pull_day(landing.source, source, lake, day, folder)
                 lake.commit(landing.raw, day, files, landing.run_id)
                 rows = sum(file.rows or 0 for file in files)

@@ -10,9 +10,9 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TypeGuard, cast
 
-from orchestration.connectors.network import ConnectorError
+from orchestration.connectors.network import ConnectorError, NetworkModule
 from orchestration.settings import Settings
 
 __all__ = ["CONNECTORS", "INBOX", "Connector", "ConnectorError", "Pull", "connector", "source_names"]
@@ -24,6 +24,7 @@ INBOX = "inbox"
 """The one source that is no dlt connector: its files are copied as they are."""
 
 CONNECTORS: Mapping[str, str] = {
+    "bluesky": "orchestration.connectors.bluesky",
     "sample": "orchestration.connectors.sample",
 }
 """Module of each network, by the name that STATURE_NETWORKS uses."""
@@ -39,17 +40,22 @@ class Pull:
 
 
 class Connector(Protocol):
-    """What a network's module offers."""
+    """What the module of a network offers that makes its tables itself. Others are NetworkModules."""
 
     def source(self, pull: Pull) -> DltSource:
         """What a day brought, as Arrow tables or rows marked with the name of their table."""
 
 
-def connector(name: str) -> Connector:
+def connector(name: str) -> Connector | NetworkModule:
     """The network's module; ConnectorError where the name is unknown."""
     if name not in CONNECTORS:
         raise ConnectorError(_unknown([name]))
-    return cast(Connector, importlib.import_module(CONNECTORS[name]))
+    return cast(Connector | NetworkModule, importlib.import_module(CONNECTORS[name]))
+
+
+def is_asked(module: Connector | NetworkModule) -> TypeGuard[NetworkModule]:
+    """Whether the network is asked over HTTP, so that its answers are kept and mapped."""
+    return hasattr(module, "NETWORK")
 
 
 def source_names(settings: Settings) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from spark_jobs.jobs.conform_chunk import Chunk, Limits
-from spark_jobs.jobs.conform_files import RawFile, Readable, Unreadable, inspect_all, raw_files
+from spark_jobs.jobs.conform_files import REFUSED, RawFile, Readable, Unreadable, inspect_all, raw_files
 from spark_jobs.jobs.conform_reading import conform_session
 from spark_jobs.jobs.process import Job, run_by_hand
 from spark_jobs.lake import Lake
@@ -93,7 +93,8 @@ def _conform_chunk(chunk: Chunk, files: Sequence[RawFile]) -> list[TableCount]:
 
     A damaged page inside a whole Parquet file shows only when it is read.
     """
-    looked_at = inspect_all(chunk.lake, files)
+    chunk.refused = [file for file in files if file.format == REFUSED]
+    looked_at = inspect_all(chunk.lake, [file for file in files if file.format != REFUSED])
     readable = [found for found in looked_at if isinstance(found, Readable)]
     unreadable = [found for found in looked_at if isinstance(found, Unreadable)]
     while True:

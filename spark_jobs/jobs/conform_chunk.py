@@ -16,7 +16,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.contracts import Dataset, contract, contracts
-from spark_jobs.jobs.conform_files import Readable, Unreadable
+from spark_jobs.jobs.conform_files import ANSWERS, RawFile, Readable, Unreadable
 from spark_jobs.jobs.conform_finish import Finished, collect, finish_in_memory, finish_in_spark, write_refused
 from spark_jobs.jobs.conform_lake import (
     commit_days,
@@ -26,6 +26,8 @@ from spark_jobs.jobs.conform_lake import (
     past_follows,
     past_follows_at_hand,
     privacy_requests,
+    refusals,
+    refused_rows,
     unreadable_rows,
     write_counts,
     write_days,
@@ -33,7 +35,7 @@ from spark_jobs.jobs.conform_lake import (
 from spark_jobs.jobs.conform_reading import groups, read_cells
 from spark_jobs.lake import Lake
 from spark_jobs.transforms.conform import follows, local, topics
-from spark_jobs.transforms.conform.counting import Place, TableCount, UnbalancedError, count
+from spark_jobs.transforms.conform.counting import Place, TableCount, Tally, UnbalancedError, count
 from spark_jobs.transforms.conform.duplicates import LOOK_BACK_DAYS, last_seen, mark_duplicates, sought
 from spark_jobs.transforms.conform.judging import ACCEPTED, QUARANTINED, judge
 from spark_jobs.transforms.conform.suppression import (
@@ -77,9 +79,11 @@ class Chunk:
     say: Callable[[str], None]
     limits: Limits
     files: Sequence[Readable] = ()
+    refused: Sequence[RawFile] = ()
     erased: DataFrame | None = None
     erased_from: dict[str, list[date]] = field(default_factory=dict)
     finished: dict[str, Finished] = field(default_factory=dict)
+    tallies_of_answers: list[Tally] = field(default_factory=list)
     _held: list[DataFrame] = field(default_factory=list)
 
     def run(self, files: Sequence[Readable], unreadable: Sequence[Unreadable]) -> list[TableCount]:
@@ -218,8 +222,11 @@ class Chunk:
 
     def _quarantine(self, unreadable: Sequence[Unreadable]) -> None:
         every = list(self.finished.values())
-        write_refused(every, unreadable_rows(unreadable), self.lake, contract(QUARANTINE))
-        expected = len(unreadable) + sum(done.rows(QUARANTINED) for done in every)
+        of_answers = refused_rows(self.lake, self.refused)
+        self.tallies_of_answers = refusals(of_answers)
+        at_hand = pa.concat_tables([unreadable_rows(unreadable), of_answers])
+        write_refused(every, at_hand, self.lake, contract(QUARANTINE))
+        expected = at_hand.num_rows + sum(done.rows(QUARANTINED) for done in every)
         written = sum(commit_days(self.lake, QUARANTINE, self.days, self.run_id).values())
         if written != expected:
             raise UnbalancedError(f"quarantine: {expected} rows refused, {written} written")
@@ -242,7 +249,10 @@ class Chunk:
         for table in sorted({*received, *files}):
             tallies = self.finished[table].tallies if table in self.finished else []
             counts += count(table, tallies, received[table], files[table], unknown[table])
-        return counts
+        of_answers: Counter[Place] = Counter()
+        for refused in self.tallies_of_answers:
+            of_answers[refused.day, refused.source] += refused.rows
+        return counts + count(ANSWERS, self.tallies_of_answers, of_answers, {}, {})
 
     def _files(self, dataset: Dataset) -> list[Readable]:
         return [readable for readable in self.files if readable.file.table == dataset.name]

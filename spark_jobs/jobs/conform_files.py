@@ -21,9 +21,17 @@ import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
 from spark_jobs.contracts import Dataset, contracts
-from spark_jobs.lake import Lake
+from spark_jobs.lake import Lake, LakeFile
 
 FORMATS = ("parquet", "jsonl", "csv")
+AREAS = ("raw", "mapped")
+"""Folders of the lake with input tables: as they were delivered, and as a network's answers were read."""
+
+ANSWERS = "answers"
+"""Raw answers of a web API: no input table. What was made of them lies in `mapped`."""
+
+REFUSED = "refused"
+"""Format of a file that says what a mapping could not read in the answers, one row each."""
 FEWEST_CSV_CELLS = 20_480  # Spark's own limit; raised for files with wider lines
 _THREADS = 8
 _PIECE = 1 << 20
@@ -39,8 +47,12 @@ _STRICT_CSV = re.compile(rb'(?:(?:"(?:[^"]++|"")*+"|[^",\r\n]*+)(?:,|\r?\n|\Z))*
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """A file of a raw day, as its manifest says. `path` is for the lake's file system, `uri` for Spark."""
+    """A file of a day of `area`, as its manifest says.
 
+    `path` is for the lake's file system, `uri` for Spark.
+    """
+
+    area: str
     source: str
     day: date
     table: str
@@ -88,9 +100,9 @@ class _UnreadableError(Exception):
     """Why a file cannot be read."""
 
 
-def raw_sources(lake: Lake) -> list[str]:
+def raw_sources(lake: Lake, area: str = "raw") -> list[str]:
     """The sources that ever delivered, by their folders."""
-    fs, path = url_to_fs(lake.uri(lake.table_path("raw")), use_listings_cache=False)
+    fs, path = url_to_fs(lake.uri(lake.table_path(area)), use_listings_cache=False)
     try:
         entries = fs.ls(path, detail=True)
     except FileNotFoundError:
@@ -100,28 +112,33 @@ def raw_sources(lake: Lake) -> list[str]:
 
 def raw_files(lake: Lake, days: Iterable[date]) -> list[RawFile]:
     """The files of those days, of all sources, in order; LakeError for a damaged manifest."""
-    found = []
-    for source in raw_sources(lake):
-        table = f"raw/{source}"
-        for day, manifest in lake.manifests(table, list(days)).items():
-            folder = lake.day_path(table, day)
-            for file in manifest.files:
-                path = f"{folder}/{file.name}"
-                extra: Mapping[str, Any] = file.extra
-                found.append(
-                    RawFile(
-                        source=source,
-                        day=day,
-                        table=str(extra.get("table", "")),
-                        format=str(extra.get("format", "")),
-                        name=file.name,
-                        path=path,
-                        uri=lake.uri(path),
-                        bytes=file.bytes,
-                        sha256=extra.get("sha256"),
-                    )
-                )
-    return sorted(found, key=lambda f: (f.day, f.source, f.name))
+    wanted = list(days)
+    found = [
+        _raw_file(lake, area, source, day, file)
+        for area in AREAS
+        for source in raw_sources(lake, area)
+        for day, manifest in lake.manifests(f"{area}/{source}", wanted).items()
+        for file in manifest.files
+        if area == "mapped" or file.extra.get("table") != ANSWERS
+    ]
+    return sorted(found, key=lambda f: (f.day, f.source, f.area, f.name))
+
+
+def _raw_file(lake: Lake, area: str, source: str, day: date, file: LakeFile) -> RawFile:
+    path = f"{lake.day_path(f'{area}/{source}', day)}/{file.name}"
+    extra: Mapping[str, Any] = file.extra
+    return RawFile(
+        area=area,
+        source=source,
+        day=day,
+        table=str(extra.get("table", "")),
+        format=str(extra.get("format", "")),
+        name=file.name,
+        path=path,
+        uri=lake.uri(path),
+        bytes=file.bytes,
+        sha256=extra.get("sha256"),
+    )
 
 
 def inspect_all(lake: Lake, files: Iterable[RawFile]) -> list[Readable | Unreadable]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.contracts import contract
-from spark_jobs.jobs.conform_files import Unreadable
+from spark_jobs.jobs.conform_files import ANSWERS, RawFile, Unreadable
 from spark_jobs.lake import Lake, LakeError, Manifest
 from spark_jobs.schemas import lake_schema
 from spark_jobs.transforms.conform import follows
-from spark_jobs.transforms.conform.counting import TableCount
+from spark_jobs.transforms.conform.counting import TableCount, Tally
+from spark_jobs.transforms.conform.judging import QUARANTINED
 from spark_jobs.transforms.conform.rules import UNREADABLE_FILE
 from spark_jobs.transforms.conform.suppression import Request, subject
 
@@ -189,6 +192,33 @@ def unreadable_rows(files: Iterable[Unreadable]) -> pa.Table:
         for unreadable in files
     ]
     return pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA)
+
+
+def refused_rows(lake: Lake, files: Iterable[RawFile]) -> pa.Table:
+    """One row of quarantine (and `day`) a thing in a web API's answers that a mapping refused."""
+    rows = []
+    for file in files:
+        with lake.open(file.path) as handle:
+            refused = pq.read_table(handle, columns=["reason", "detail", "answer"]).to_pylist()
+        for number, row in enumerate(refused, start=1):
+            rows.append(
+                {
+                    "day": file.day,
+                    "source": file.source,
+                    "table_name": ANSWERS,
+                    "file": file.name,
+                    "row_number": number,
+                    "reason": row["reason"],
+                    "detail": f"{row['detail']} (answer {row['answer']})",
+                }
+            )
+    return pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA)
+
+
+def refusals(rows: pa.Table) -> list[Tally]:
+    """How many of `refused_rows` a day, source and reason."""
+    counted = Counter(zip(*(rows[name].to_pylist() for name in ("day", "source", "reason")), strict=True))
+    return [Tally(day, source, QUARANTINED, reason, n, 0) for (day, source, reason), n in counted.items()]
 
 
 def write_counts(lake: Lake, days: Iterable[date], counts: Iterable[TableCount], run_id: str) -> None:

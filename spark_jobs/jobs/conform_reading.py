@@ -52,6 +52,7 @@ def conform_session(spark: SparkSession) -> SparkSession:
 class Group:
     """Files that are read in one go: they lie in one folder a day (`folder`, below the day's) of a source."""
 
+    area: str
     source: str
     folder: str
     shape: Shape
@@ -60,10 +61,11 @@ class Group:
 
 def groups(files: Iterable[Readable]) -> list[Group]:
     """Files by source, folder and shape, in a fixed order."""
-    found: dict[tuple[str, str, Shape], list[str]] = defaultdict(list)
+    found: dict[tuple[str, str, str, Shape], list[str]] = defaultdict(list)
     for readable in files:
         folder = readable.file.name.rpartition("/")[0]
-        found[readable.file.source, folder, readable.shape].append(readable.file.uri)
+        file = readable.file
+        found[file.area, file.source, folder, readable.shape].append(file.uri)
     return [Group(*key, tuple(sorted(uris))) for key, uris in sorted(found.items(), key=repr)]
 
 
@@ -72,7 +74,7 @@ def read_cells(session: SparkSession, lake: Lake, group: Group, dataset: Dataset
     shape = group.shape
     # Every name is a file's own: brackets and stars are not patterns. The day comes from the folder.
     reader = session.read.options(
-        basePath=lake.uri(lake.table_path(f"raw/{group.source}")), __globPaths__="false"
+        basePath=lake.uri(lake.table_path(f"{group.area}/{group.source}")), __globPaths__="false"
     )
     if shape.format == "jsonl":
         lines = reader.schema("value STRING, day DATE").text(list(group.uris))

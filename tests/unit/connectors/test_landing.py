@@ -22,7 +22,7 @@ import pytest
 from orchestration.connectors import registry
 from orchestration.connectors.landing import LandingReport, land_days, land_source
 from orchestration.connectors.pull import _keep
-from orchestration.connectors.registry import ConnectorError, Pull, connector, source_names
+from orchestration.connectors.registry import ConnectorError, Pull, connector, is_asked, source_names
 from orchestration.settings import Settings
 from spark_jobs.lake import Lake
 
@@ -316,16 +316,24 @@ def test_an_unknown_network_is_named_beside_the_known_before_anything_is_landed(
     with pytest.raises(ConnectorError) as error:
         land_days(settings, Lake(settings.home), [D1], "run")
     assert str(error.value) == (
-        "STATURE_NETWORKS: there is no connector 'myspace', 'orkut'. There are: sample, inbox."
+        "STATURE_NETWORKS: there is no connector 'myspace', 'orkut'. There are: "
+        + ", ".join([*sorted(registry.CONNECTORS), "inbox."])
     )
     with pytest.raises(ConnectorError, match="there is no connector 'myspace'"):
         land_source(settings, Lake(settings.home), "myspace", [D1], "run")
     assert not (tmp_path / "home").exists()
 
 
-def test_every_registered_connector_offers_a_source() -> None:
-    for name in registry.CONNECTORS:
-        assert callable(connector(name).source)
+@pytest.mark.parametrize("name", registry.CONNECTORS)
+def test_every_registered_connector_offers_what_landing_asks_for(name: str) -> None:
+    module = connector(name)
+    if not is_asked(module):
+        assert callable(module.source)
+        return
+    assert module.NETWORK.name == name
+    assert all(callable(getattr(module, offered)) for offered in ("pull", "rows", "kept", "check"))
+    settings = Settings(_env_file=None)
+    assert all(hasattr(settings, setting) for setting in (*module.NETWORK.needs, *module.NETWORK.optional))
 
 
 HOSTILE = """
