@@ -1,0 +1,257 @@
+"""GitHub: its answers become rows, damaged ones are refused, what is private never shows."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from orchestration.connectors import github
+from orchestration.connectors.answers import Answer
+from tests.fixtures.network_answers import (
+    DAY,
+    RECEIVED,
+    assert_well_formed,
+    damaged,
+    fixture,
+    pulling,
+    reading,
+    refusals,
+    same_when_kept,
+    table,
+)
+from tests.fixtures.replay_server import recorded
+
+GIVEN = "t0ken"
+GARDEN = ("gardening", "robotics")
+"""The topics of ada/garden's tags."""
+
+
+def account(account_id: str, handle: str, automated: bool | None = False, **known: Any) -> dict[str, Any]:
+    names = (
+        "display_name", "email", "region", "language", "created_at", "followers", "following", "posts",
+        "is_verified",
+    )  # fmt: skip
+    told = {"network": "github", "account_id": account_id, "handle": handle, "is_automated": automated}
+    return {**told, **dict.fromkeys(names), "observed_at": RECEIVED, **known}
+
+
+BEN, CLEO, DAN = account("2", "ben"), account("3", "cleo"), account("6", "dan")
+BOT, ACME = account("4", "helper[bot]", True), account("5", "acme")
+
+
+def act(
+    kind: str, activity_id: str, actor: str, at: str, target: str | None, content: str | None, *topics: str
+) -> dict[str, Any]:
+    hours, minutes = map(int, at.split(":"))
+    return {
+        "network": "github",
+        "activity_id": activity_id,
+        "kind": kind,
+        "actor_account_id": actor,
+        "target_account_id": target,
+        "content_id": content,
+        "occurred_at": datetime(DAY.year, DAY.month, DAY.day, hours, minutes, tzinfo=UTC),
+        "topics": list(topics),
+    }
+
+
+def found(endpoint: str, at: int = 0) -> list[Any]:
+    return list(github.rows(fixture("github", endpoint)[at], reading()))
+
+
+def test_an_account() -> None:
+    assert table(found("user"), "accounts") == [
+        account(
+            "1", "ada", display_name="Ada", email="ada@example.org", region="Lagos", followers=12,
+            following=3, created_at=datetime(2015, 2, 3, 4, 5, 6, tzinfo=UTC),
+        )
+    ]  # fmt: skip
+
+
+def test_a_new_repository_is_a_post_and_one_that_was_forked_a_repost() -> None:
+    assert refusals(found("user_repos")) == [("bad_type", "user_repos: created_at is no moment")]
+    assert table(found("user_repos"), "activities") == []
+    rows = found("user_repos", 1)
+    assert table(rows, "activities") == [act("post", "104", "1", "6:00", None, "104", "football", "health")]
+    assert len(rows) == 1, "the account's own answer describes it"
+    rows = found("repository")
+    assert table(rows, "activities") == [act("repost", "repost:300:1", "1", "7:00", "2", "300", "football")]
+    assert table(rows, "accounts") == [BEN]
+
+
+def test_stars_are_likes_and_forks_are_reposts_of_the_owners_content() -> None:
+    rows = found("stargazers")
+    assert table(rows, "activities") == [act("like", "like:100:2", "2", "9:30", "1", "100", *GARDEN)]
+    assert table(rows, "accounts") == [BEN]
+    assert refusals(rows) == [("null_required", "stargazers: user")], "an account that is gone"
+    rows = found("forks")
+    assert table(rows, "activities") == [act("repost", "repost:100:3", "3", "11:00", "1", "100", *GARDEN)]
+    rows = found("starred")
+    assert table(rows, "activities") == [act("like", "like:500:1", "1", "20:00", "5", "500", "football")]
+    assert table(rows, "accounts") == [ACME]
+
+
+def test_issues_by_others_answer_the_repository_and_the_owners_are_posts() -> None:
+    rows = found("issues")
+    assert table(rows, "activities") == [
+        act("reply", "100#12", "2", "12:00", "1", "100", *GARDEN),
+        act("post", "100#11", "1", "12:30", None, "100#11", *GARDEN, "football"),
+        act("reply", "100#9", "4", "15:00", "1", "100", *GARDEN),
+    ]
+    assert table(rows, "accounts") == [BEN, BOT]
+    assert refusals(rows) == [("null_required", "issues: user")]
+
+
+def test_comments_and_reviews_answer_whoever_opened_it_and_applause_likes_it() -> None:
+    rows = found("issue_comments")
+    assert table(rows, "activities") == [act("reply", "issuecomment-51", "1", "13:00", "2", "100#12")]
+    assert refusals(rows) == [("bad_type", "issue_comments: created_at is no moment")]
+    rows = found("reviews")
+    assert table(rows, "activities") == [act("reply", "pullrequestreview-61", "1", "14:00", "3", "100#10")]
+    assert refusals(rows) == [], "a review that is not sent yet is its author's alone"
+    rows = found("reactions")
+    assert table(rows, "activities") == [act("like", "like:100#12:3", "3", "12:10", "2", "100#12")]
+    assert refusals(rows) == [("not_in_set", "reactions: content")]
+
+
+def test_follows_are_dated_when_first_seen() -> None:
+    rows = found("followers")
+    assert table(rows, "activities") == [
+        act("follow", "follow:2:1", "2", "12:00", "1", None),
+        act("follow", "follow:4:1", "4", "12:00", "1", None),
+    ]
+    assert table(rows, "accounts") == [BEN, BOT]
+    rows = found("following")
+    assert table(rows, "activities") == [act("follow", "follow:1:3", "1", "12:00", "3", None)]
+    assert refusals(rows) == [("null_required", "following: id")]
+
+
+def test_what_an_account_did_elsewhere() -> None:
+    rows = found("events")
+    assert table(rows, "activities") == [
+        act("reply", "issuecomment-71", "1", "21:00", "3", "600#3"),
+        act("reply", "pullrequestreview-82", "1", "20:10", "6", "600#1"),
+        act("post", "release-91", "1", "20:05", None, "release-91", "health"),
+    ]
+    assert refusals(rows) == [("null_required", "events: user")]
+    assert table(found("issue"), "activities") == [
+        act("reply", "600#4", "1", "20:30", "6", "600", "football")
+    ]
+    assert found("issue", 1) == []
+    reviews = found("reviews", 1)
+    assert table(reviews, "activities") == [act("reply", "pullrequestreview-81", "1", "20:20", "3", "600#2")]
+    assert table(found("repository", 1), "accounts") == [DAN]
+
+
+def test_stars_of_a_repository_with_more_than_its_list_shows() -> None:
+    event = {
+        "id": "7", "type": "WatchEvent", "actor": {"id": 2, "login": "ben"}, "repo": {"id": 100},
+        "payload": {"action": "started"}, "public": True, "created_at": "2026-03-10T09:30:00Z",
+    }  # fmt: skip
+    body = [event, event | {"type": "PushEvent"}, event | {"public": False}]
+    answer = answered("repo_events", body, {"content_id": "100", "account_id": "1", "tags": "gardening"})
+    rows = list(github.rows(answer, reading()))
+    assert table(rows, "activities") == [act("like", "like:100:2", "2", "9:30", "1", "100", "gardening")]
+    assert table(rows, "accounts") == [account("2", "ben", None)]
+
+
+def answered(endpoint: str, body: Any, about: dict[str, str]) -> Answer:
+
+    return Answer("github", endpoint, "https://api.github.test/x", 200, json.dumps(body), RECEIVED, about)
+
+
+def test_a_star_without_its_date_counts_from_noon() -> None:
+    bare = {"login": "ben", "id": 2, "type": "User"}
+    answer = answered("stargazers", [bare], {"content_id": "100", "account_id": "1"})
+    assert table(github.rows(answer, reading()), "activities") == [
+        act("like", "like:100:2", "2", "12:00", "1", "100")
+    ]
+
+
+def test_what_the_request_should_have_said_is_missed_and_not_guessed() -> None:
+    rows = github.rows(answered("stargazers", [{"login": "ben", "id": 2}], {}), reading())
+    assert refusals(rows) == [("missing_column", "stargazers: about.content_id")]
+
+
+def test_what_is_stored_gives_the_same_rows_and_has_no_words_of_anybody() -> None:
+    same_when_kept(github.rows, github.kept, fixture("github"), reading())
+    stored = "".join(github.kept(answer, lambda _: "").body for answer in fixture("github"))
+    for word in ("words", "Words", "private words", "ada/secret", "dan/closed", "Tools", "e@example.org"):
+        assert word not in stored, word
+
+
+@settings(max_examples=150, deadline=None)
+@given(damaged(fixture("github")))
+def test_no_damage_makes_a_mapping_fail(answer: Answer) -> None:
+    rows = list(github.rows(answer, reading()))
+    assert_well_formed(rows)
+    assert rows == list(github.rows(answer, reading()))
+    assert_well_formed(github.rows(github.kept(answer, str), reading()))
+
+
+def test_a_pull_asks_for_all_of_it_once_and_gives_the_same_rows_again(tmp_path: Path) -> None:
+    lines = recorded("github")
+    with pulling(github, lines, tmp_path, github_token=GIVEN) as pull:
+        rows = pull.run("ada", "not a login")
+        assert pull.server.missed == []
+        assert sum(pull.server.calls.values()) == len(lines)
+        kinds = [row["kind"] for row in table(rows, "activities")]
+        assert {kind: kinds.count(kind) for kind in kinds} == {
+            "post": 3, "repost": 2, "like": 3, "reply": 8, "follow": 3,
+        }  # fmt: skip
+        assert pull.client.notes == ["not a login cannot be a login of GitHub"]
+        assert pull.client.failures == []
+        stars = [headers for url, headers in pull.server.asked if "star" in url]
+        assert {headers["Accept"] for headers in stars} == {"application/vnd.github.star+json"}
+        assert {headers["Authorization"] for _, headers in pull.server.asked} == {f"Bearer {GIVEN}"}
+        assert pull.run("ada", "not a login") == rows
+        assert sum(pull.server.calls.values()) == len(lines)
+        assert GIVEN not in pull.journal.path.read_text()
+    with pulling(github, lines, tmp_path / "again") as pull:
+        assert pull.run("ada") == rows
+        assert not any("Authorization" in headers for _, headers in pull.server.asked)
+
+
+def test_the_newest_stars_are_asked_for_from_the_end_of_the_list(tmp_path: Path) -> None:
+    base = "https://api.github.test"
+    repository = next(
+        item for line in recorded("github") if line["endpoint"] == "user_repos" for item in line["body"]
+    ) | {"stargazers_count": 350, "forks_count": 0, "open_issues_count": 0}  # fmt: skip
+
+    def line(path: str, body: Any) -> dict[str, Any]:
+        return {"url": base + path, "status": 200, "body": body}
+
+    def star(number: int, at: str) -> dict[str, Any]:
+        return {"starred_at": at, "user": {"id": number, "login": f"u{number}", "type": "User"}}
+
+    stars = "/repos/ada/garden/stargazers?per_page=100&page="
+    lines = [
+        line("/users/ada", recorded("github")[0]["body"]),
+        line("/users/ada/repos?type=owner&sort=pushed&direction=desc&per_page=100", [repository]),
+        line(stars + "4", [star(14, "2026-03-10T20:00:00Z")]),
+        line(stars + "3", [star(12, "2026-03-09T20:00:00Z"), star(13, "2026-03-10T10:00:00Z")]),
+    ]
+    with pulling(github, lines, tmp_path) as pull:
+        rows = pull.run("ada")
+        likes = [row["activity_id"] for row in table(rows, "activities") if row["kind"] == "like"]
+        assert likes == ["like:100:14", "like:100:13"]
+        assert stars + "2" not in pull.server.missed
+
+
+@pytest.mark.parametrize(
+    ("token", "line", "told"),
+    [
+        (GIVEN, {"url": "https://a.test/user", "status": 200, "body": {"id": 1, "login": "ada"}}, "@ada"),
+        (
+            None,
+            {"url": "https://a.test/rate_limit", "status": 200, "body": {}},
+            "nobody, with 60 requests an hour",
+        ),
+    ],
+)
+def test_check_says_who_asks(token: str | None, line: dict[str, Any], told: str, tmp_path: Path) -> None:
+    with pulling(github, [line], tmp_path, github_token=token) as pull:
+        assert github.check(pull.client) == told
