@@ -22,6 +22,7 @@ from spark_jobs.lake import Lake, LakeError
 
 DEMO_DAYS = (date(2026, 1, 1), date(2026, 1, 30))
 DEMO_PERSON = "@ada@sample"
+DEMO_CRM = "samplecrm"
 
 # No tool underneath tells anybody what it does, unless somebody said that it may.
 QUIET = {
@@ -41,6 +42,8 @@ models = typer.Typer(help="Versions of the scoring model.", no_args_is_help=True
 app.add_typer(models, name="model")
 audiences = typer.Typer(help="People drawn for a campaign.", no_args_is_help=True)
 app.add_typer(audiences, name="audience")
+crms = typer.Typer(help="The scores in the records of a CRM.", no_args_is_help=True)
+app.add_typer(crms, name="crm")
 console = Console(highlight=False)
 
 
@@ -198,6 +201,37 @@ def list_audiences() -> None:
     console.print(listing(settings()))
 
 
+CrmOption = Annotated[str, typer.Option("--crm", help="Its name, which is its mapping's: salesforce, …")]
+
+
+@crms.command("plan")
+def crm_plan(
+    crm: CrmOption,
+    out: Annotated[Path | None, typer.Option("--out", help="A file ending in .jsonl or .csv.")] = None,
+) -> None:
+    """Say what a sync would change in a CRM, and write it to a file. Sends nothing and needs no access."""
+    from orchestration.commands.crm import plan
+
+    console.print(plan(settings(), crm, out))
+
+
+@crms.command("apply")
+def crm_apply(
+    crm: CrmOption,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Also where it changes or empties many records.")
+    ] = False,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", help="Only if the plan is still the one in this file.")
+    ] = None,
+) -> None:
+    """Send to a CRM what has changed since it last confirmed."""
+    from orchestration.commands.crm import apply
+
+    report = apply(settings(), crm, yes, plan, console)
+    console.print(f"{crm}: {report.text}", markup=False)
+
+
 @app.command()
 def demo() -> None:
     """Run 30 days of the sample network and look at the result."""
@@ -209,6 +243,8 @@ def demo() -> None:
     top(limit=10, topic=None)
     console.print()
     show(DEMO_PERSON)
+    console.print("\nWhat the sample CRM would be sent", style="bold")
+    crm_plan(DEMO_CRM)
     stature = "stature" if "VIRTUAL_ENV" in os.environ else ".venv/bin/stature"
     copy = Path(settings().home, "warehouse", "published", "stature.duckdb")
     nearest = min(str(copy), os.path.relpath(copy), key=len)
@@ -216,6 +252,7 @@ def demo() -> None:
         f"{stature} top --topic football": "who is heard on a topic",
         f"{stature} show @HANDLE@NETWORK --day DAY": "anybody's score on any day",
         f"{stature} export daily_score --out scores.parquet": "any table of core, bi or crm as a file",
+        f"{stature} crm apply --crm {DEMO_CRM}": "the same, as the file that the sample CRM takes",
         f"{stature} verify": "that no published score was changed",
         "make dev": "Dagster's graph of the pipeline, with this run",
         nearest: "the published warehouse, for any SQL tool",
@@ -256,6 +293,9 @@ def main() -> None:
 
 def _run() -> None:
     """The user's mistakes as one line, ours as they are."""
+    from orchestration.activation.mapping import MappingError
+    from orchestration.activation.planfile import PlanFileError
+    from orchestration.activation.sync import SyncError
     from orchestration.commands.run import NotPublishedError, StoppedError
     from orchestration.ledger import LedgerError
 
@@ -269,6 +309,9 @@ def _run() -> None:
         LedgerError,
         LakeError,
         ContractError,
+        MappingError,
+        PlanFileError,
+        SyncError,
     )
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
@@ -276,7 +319,9 @@ def _run() -> None:
     except ValidationError as error:
         for problem in error.errors():
             name = "_".join(["STATURE", *(str(part) for part in problem["loc"][:1])]).upper()
-            errors.print(f"[red]{name}[/]: {escape(problem['msg'])} (it is {escape(repr(problem['input']))})")
+            hidden = name.endswith(("_SECRET", "_SECRETS", "_TOKEN"))
+            found = "" if hidden else f" (it is {escape(repr(problem['input']))})"
+            errors.print(f"[red]{name}[/]: {escape(problem['msg'])}{found}")
         sys.exit(1)
     except mistakes as error:
         errors.print(f"[red]Error:[/] {escape(str(error))}")

@@ -318,14 +318,17 @@ class Lake:
 
     def write_json(self, path: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file whole or not at all."""
-        text = json.dumps(content, indent=1, sort_keys=True, default=str).encode()
+        self.write_bytes(path, json.dumps(content, indent=1, sort_keys=True, default=str).encode())
+
+    def write_bytes(self, path: str, content: bytes) -> None:
+        """Write a small file whole or not at all."""
         if getattr(self._fs, "async_impl", False):
-            self._fs.pipe_file(path, text)  # an object store shows an object whole or not at all
+            self._fs.pipe_file(path, content)  # an object store shows an object whole or not at all
             return
         temporary = f"{path}.{secrets.token_hex(4)}.tmp"
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
         with self._fs.open(temporary, "wb") as handle:
-            handle.write(text)
+            handle.write(content)
         if self._local:
             _to_disk(temporary)
             # The folder is not waited for: a lost rename leaves the old day, which is whole as well.

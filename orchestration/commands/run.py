@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from orchestration.activation.mapping import load_mapping
 from orchestration.commands.warehouse import CommandError, summary
 from orchestration.connectors.inbox import look
 from orchestration.connectors.registry import source_names
@@ -94,9 +95,11 @@ def restate_days(settings: Settings, day: date, reason: str) -> None:
 
 
 def _check_settings(settings: Settings) -> None:
-    """Find what a stage would stumble over before anything is written; ConnectorError or RunError."""
+    """Find what a stage would stumble over before anything is written. Raises that stage's own error."""
     if "inbox" in source_names(settings):
         look(str(settings.inbox))
+    for crm in settings.crms:
+        load_mapping(crm, settings.crm_mappings)
     models = sorted(path.stem for path in (PROJECT_ROOT / "spark_jobs" / "scoring_model").glob("*.yaml"))
     if settings.model not in models:
         raise RunError(f"STATURE_MODEL is {settings.model}, and there is no such model: {', '.join(models)}.")

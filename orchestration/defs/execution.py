@@ -65,7 +65,9 @@ STAGES = {
 
 def stage_name(step_key: str) -> str:
     """A step's name for people: `raw__sample` is `land sample`."""
-    return STAGES.get(step_key) or step_key.replace("raw__", "land ").replace("__", " ")
+    return STAGES.get(step_key) or step_key.replace("raw__", "land ").replace(
+        "activation__", "sync "
+    ).replace("__", " ")
 
 
 def execute(settings: Settings, plan: Plan, on_event: Callable[[StepEvent], None]) -> Outcome:

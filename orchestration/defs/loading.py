@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from orchestration.defs.activation import sync
 from orchestration.defs.ingestion import conform, raw
 from orchestration.defs.jobs import every_night, job
 from orchestration.defs.quality import checks
@@ -24,6 +25,7 @@ def load() -> dg.Definitions:
             baseline.validation,
             dbt.warehouse,
             published.published,
+            *sync.assets,
             checks.verdicts,
         ],
         asset_checks=[checks.conform_checks, checks.score_checks, checks.all_days_published],

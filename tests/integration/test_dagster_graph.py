@@ -126,6 +126,17 @@ def test_groups_are_the_stages(graph: dict[str, Any]) -> None:
     assert "default" not in groups.values()
 
 
+def test_a_crm_is_synced_after_publishing_and_whatever_was_held_back(
+    described_home: Path, graph: dict[str, Any]
+) -> None:
+    assert not [key for key in graph["nodes"] if key.startswith("activation/")], "off until configured"
+    found = described(described_home, {"STATURE_CRMS": "samplecrm,salesforce"})
+    node = found["nodes"]["activation/salesforce"]
+    assert node["parents"] == ["published/contacts"]
+    assert (node["daily"], node["policy"], node["pools"]) == (True, "SINGLE_RUN", ["home"])
+    assert not [check for check in found["checks"] if check.startswith("published/contacts")]
+
+
 def test_an_inbox_is_a_source_of_its_own(described_home: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     inbox = {"STATURE_INBOX": str(tmp_path / "in"), "STATURE_NETWORKS": "inbox"}

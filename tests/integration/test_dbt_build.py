@@ -58,6 +58,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     put(lake, "check_result", HELD_BACK, [_failed_check()])
     _put_validation(lake)
     _put_campaign(lake)
+    _put_sync(lake)
     # What a killed run leaves behind: files that no manifest names.
     stray = lake.read_arrow("daily_score", LAST)
     assert stray is not None
@@ -71,6 +72,37 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     assert ran.count("unit_test") >= 30
     assert ran.count("test") >= 45
     return found
+
+
+def _put_sync(lake: Lake) -> None:
+    """A sync of two contacts on the day after, one of them of a person who has opted out since."""
+    run = {"crm": "crm", "run_id": "sync1", "as_of": LAST}
+    sent = {
+        "action": "send",
+        "refusals": 0,
+        "causes": ["score"],
+        "left_alone": [],
+        "attempted_at": at(HELD_BACK),
+    }
+    fates = {2: ("refused", "score: too large"), GONE - 1: ("confirmed", None)}
+    rows = [
+        run
+        | sent
+        | {"contact_id": f"c{number}", "person_id": COMMUNITY.person(number if number == 2 else GONE)}
+        | {"sequence": place, "status": status, "message": message, "sent_values": "{}"}
+        for place, (number, (status, message)) in enumerate(fates.items())
+    ]
+    put(lake, "deliveries", HELD_BACK, rows)
+    counts = dict.fromkeys(
+        [field.name for field in contracts()["crm_sync"].lake_fields if field.type == "bigint"], 0
+    )
+    times = {
+        "started_at": at(HELD_BACK),
+        "ended_at": at(HELD_BACK, 13),
+        "status": "failed",
+        "reason": "refused",
+    }
+    put(lake, "crm_sync", HELD_BACK, [run | counts | times | {"planned": 2, "confirmed": 1, "refused": 1}])
 
 
 def _put_validation(lake: Lake) -> None:
@@ -335,6 +367,14 @@ def test_who_opted_out_is_in_no_mart(warehouse: Warehouse) -> None:
         assert not signs & {str(value) for row in rows for value in row}, name
 
 
+def test_every_sync_and_its_records_fates_are_shown_but_for_who_opted_out(warehouse: Warehouse) -> None:
+    columns = "run_id, contact_id, causes, status, message, refusals"
+    found = warehouse.rows(f"select {columns} from crm.sync_history")
+    assert found == [("sync1", "c2", ["score"], "refused", "score: too large", 0)]
+    runs = warehouse.rows("select run_id, status, planned, confirmed, refused from crm.sync_run")
+    assert runs == [("sync1", "failed", 2, 1, 1)]
+
+
 def test_files_without_a_manifest_do_not_exist(warehouse: Warehouse) -> None:
     for name in CORE_AND_BI:
         assert warehouse.rows(f"select count(*) from {name} where person_id like '%stray%'") == [(0,)]
@@ -374,7 +414,8 @@ def test_docs_describe_every_column_of_the_marts(warehouse: Warehouse) -> None:
         for key, node in manifest["nodes"].items()
         if node["resource_type"] == "model" and node["schema"] in MARTS
     }
-    assert len(models) == 17
+    active = [d for d in contracts().values() if d.layer == "mart" and d.status == "active"]
+    assert len(models) == len(active)
     assert set(models) <= set(catalog["nodes"])
     for node in models.values():
         assert node["description"]

@@ -36,6 +36,8 @@ INPUTS = [
 LAKE = [
     "quarantine",
     "conform_count",
+    "crm_sync",
+    "deliveries",
     "follow_state",
     "endorsement_state",
     "pair_state",
@@ -72,8 +74,9 @@ MARTS = [
     "crm.contact_score",
     "crm.campaign_audience",
     "crm.sync_history",
+    "crm.sync_run",
 ]
-DRAFTS = {"crm.sync_history"}
+DRAFTS: set[str] = set()
 
 PERSONAL = {
     "email",
@@ -93,6 +96,8 @@ SAME_VALUES = [
     ("quarantine", "reason", "bi.data_quality", "top_reason"),
     ("score_part", "part", "bi.score_parts", "part"),
     ("score_change", "cause", "bi.score_changes", "cause"),
+    ("deliveries", "status", "crm.sync_history", "status"),
+    ("crm_sync", "status", "crm.sync_run", "status"),
     ("bi.campaign_lift", "group_name", "crm.campaign_audience", "group_name"),
     ("campaign_audience", "group_name", "crm.campaign_audience", "group_name"),
 ]

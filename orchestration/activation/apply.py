@@ -1,0 +1,244 @@
+"""Carrying a plan out: privacy first, batch by batch, each record's fate written down as it is known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from orchestration.activation.deliveries import Answer, Deliveries, SyncRun
+from orchestration.activation.destination import (
+    Destination,
+    DestinationError,
+    Outcome,
+    Record,
+    UnansweredError,
+)
+from orchestration.activation.mapping import CrmMapping, Value, Values
+from orchestration.activation.plan import GIVE_UP_AFTER, Change, Plan
+from orchestration.activation.readback import differences, sample
+
+# A CRM that does not answer so many batches in a row is down; the rest waits for the next run.
+SILENT_BATCHES = 3
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a sync ended. `failure` is empty where everything planned was confirmed or rests as given up."""
+
+    run: SyncRun
+    failure: str | None
+    reasons: Mapping[str, int]  # what the CRM said, by how often
+
+    @property
+    def text(self) -> str:
+        """The counts in a line."""
+        counts = self.run.counts
+        names = ("confirmed", "emptied", "refused", "given_up", "failed", "unchanged")
+        said = ", ".join(f"{counts.get(name, 0):,} {name.replace('_', ' ')}" for name in names)
+        return f"{said}; {self.run.calls:,} calls of at most {self.run.batch_size:,} records"
+
+
+def apply_plan(
+    plan: Plan,
+    mapping: CrmMapping,
+    destination: Destination,
+    deliveries: Deliveries,
+    run_id: str,
+    *,
+    yes: bool = False,
+    read_back: int = 20,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Report:
+    """Send what the plan says and its guards allow; the report says what became of it.
+
+    `read_back` is how many confirmed records are read again. The plan must have been made from these
+    deliveries, after what an earlier sync left open was settled (`settle`).
+    """
+    run = SyncRun(plan.crm, run_id, plan.as_of, datetime.now(UTC), batch_size=destination.batch_size)
+    stopped = plan.stopped_by(yes)
+    changes = plan.allowed(yes)
+    sending = _Sending(mapping, destination, deliveries, run, progress)
+    try:
+        sending.all(changes)
+        sending.read_back(read_back)
+    except BaseException as error:
+        sending.interrupted(error)
+        raise
+    finally:
+        run.calls = destination.calls
+        deliveries.fold()
+        failure = sending.failure
+        if stopped:
+            held = "; ".join(guard.message for guard in stopped)
+            way = " Look at the plan, then apply it with --yes." if all(g.asks for g in stopped) else ""
+            failure = " ".join(filter(None, [f"stopped: {held}.{way}", failure]))
+        run.counts = {
+            **{
+                name: sending.fates[name]
+                for name in ("confirmed", "emptied", "refused", "given_up", "failed")
+            },
+            "planned": len(plan.changes),
+            "unsent": len(plan.changes) - sum(sending.fates.values()),
+            "unchanged": plan.counts.unchanged,
+            "known": plan.counts.known,
+            "resting": plan.counts.given_up,
+        }
+        run.status = "stopped" if stopped else "failed" if failure else "done"
+        run.reason = failure
+        deliveries.record(run)
+    return Report(run, failure, dict(sending.reasons.most_common(5)))
+
+
+def settle(deliveries: Deliveries, destination: Destination) -> None:
+    """Finish what an earlier sync left open, before anything is planned.
+
+    Work that the CRM still does for it is ended or awaited, so that no older value can arrive after a newer
+    one; then its journal goes into the lake.
+    """
+    for handle in deliveries.unsettled():
+        destination.settle(handle)
+    deliveries.settled()
+    deliveries.fold()
+
+
+class _Sending:
+    """The state of one sync."""
+
+    def __init__(
+        self,
+        mapping: CrmMapping,
+        destination: Destination,
+        deliveries: Deliveries,
+        run: SyncRun,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._mapping, self._destination, self._deliveries = mapping, destination, deliveries
+        self._run, self._progress = run, progress
+        self._guarded = [field.field for field in mapping.fields if field.ours_unless_edited]
+        self._confirmed: dict[str, Change] = {}
+        self._problems: list[str] = []
+        self.fates: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+
+    @property
+    def failure(self) -> str | None:
+        """Why the sync failed, in counts and names of fields: what a CRM says of a record may quote it."""
+        problems = list(self._problems)
+        for fate in ("refused", "failed"):
+            if self.fates[fate]:
+                problems.append(f"{self.fates[fate]:,} records {fate}")
+        return "; ".join(problems) or None
+
+    def interrupted(self, error: BaseException) -> None:
+        """Note that it did not come to its end."""
+        self._problems.append(f"interrupted: {type(error).__name__}")
+
+    def all(self, changes: Sequence[Change]) -> None:
+        size, silent = self._destination.batch_size, 0
+        for start in range(0, len(changes), size):
+            batch = changes[start : start + size]
+            self._progress(f"{start:,} of {len(changes):,} records")
+            try:
+                self._batch(batch)
+                silent = 0
+            except UnansweredError as error:
+                silent += 1
+                if silent >= SILENT_BATCHES or start + size >= len(changes):
+                    self._problems.append(f"no answer: {error}")
+                    return
+            except DestinationError as error:
+                self._problems.append(str(error))
+                return
+
+    def _batch(self, batch: Sequence[Change]) -> None:
+        left_alone, batch = self._leave_edited(batch)
+        self._deliveries.intend(self._run, batch, left_alone)
+        records = [Record(change.contact_id, change.values) for change in batch]
+        try:
+            outcomes = self._destination.send(records, self._deliveries.note)
+        except (UnansweredError, DestinationError) as error:
+            self._answer(batch, [Outcome(r.contact_id, "failed", str(error)) for r in records])
+            raise
+        self._answer(batch, outcomes)
+        self._deliveries.settled()
+
+    def _answer(self, batch: Sequence[Change], outcomes: Sequence[Outcome]) -> None:
+        said = {outcome.contact_id: outcome for outcome in outcomes}
+        answers = []
+        for change in batch:
+            outcome = said.get(change.contact_id)
+            if outcome is None:
+                outcome = Outcome(change.contact_id, "failed", "the CRM's answer does not mention the record")
+            status: str = outcome.fate
+            if status == "confirmed":
+                self._confirmed[change.contact_id] = change
+                status = "emptied" if change.action == "empty" else "confirmed"
+            elif status == "refused" and change.refusals + 1 >= GIVE_UP_AFTER and not change.privacy:
+                status = "given_up"
+            if outcome.message and outcome.fate != "confirmed":
+                self.reasons[outcome.message] += 1
+            self.fates[status] += 1
+            answers.append(Answer(change.contact_id, status, outcome.message))
+        self._deliveries.answer(answers)
+
+    def _leave_edited(self, batch: Sequence[Change]) -> tuple[dict[str, list[str]], list[Change]]:
+        """The batch without the fields that the CRM's people have taken over, and these fields by contact."""
+        if not self._guarded:
+            return {}, list(batch)
+        found = self._destination.read([change.contact_id for change in batch], self._guarded)
+        if found is None:
+            raise DestinationError(
+                f"the mapping leaves {', '.join(self._guarded)} to the CRM's people where they edited them, "
+                "and this CRM cannot be read back: say how (`read`), or drop ours_unless_edited"
+            )
+        left: dict[str, list[str]] = {}
+        kept: list[Change] = []
+        for change in batch:
+            there = found.get(change.contact_id, {})
+            edited = [name for name in self._guarded if self._edited(name, there.get(name), change)]
+            if edited:
+                left[change.contact_id] = edited
+            values: dict[str, Value] = {k: v for k, v in change.values.items() if k not in edited}
+            kept.append(replace(change, values=values))
+        return left, kept
+
+    def _edited(self, name: str, there: Value, change: Change) -> bool:
+        """Whether somebody else wrote the field: it holds something, and not what we wrote last.
+
+        Where the outcome of the last write is not known, what was to be written counts as ours as well.
+        """
+        if there is None or there == "":
+            return False
+        ours: list[Values] = [change.before, change.values]
+        return all(differences(self._mapping, {name: own.get(name)}, {name: there}) for own in ours)
+
+    def read_back(self, count: int) -> None:
+        """Read a sample of what was confirmed; what did not arrive is not confirmed after all."""
+        chosen = sample(list(self._confirmed), count, self._run.run_id)
+        if not chosen:
+            return
+        try:
+            found = self._destination.read(chosen, self._mapping.names)
+        except (UnansweredError, DestinationError) as error:
+            self._problems.append(f"what was written could not be read back: {error}")
+            return
+        if found is None:
+            return
+        missing: Counter[str] = Counter()
+        for contact_id in chosen:
+            sent = self._confirmed[contact_id].values
+            missing.update(differences(self._mapping, sent, found.get(contact_id, {})))
+        if not missing:
+            return
+        names = ", ".join(f"{name} ({count} of {len(chosen)})" for name, count in missing.most_common())
+        message = f"did not arrive, though the CRM confirmed it: {names}"
+        self._problems.append(f"{message}. Does the field exist there, and may this account write it?")
+        # The sample stands for all: nothing of this run is known to have arrived whole.
+        failed = [Answer(contact_id, "failed", message) for contact_id in self._confirmed]
+        self.fates["failed"] += len(failed)
+        for change in self._confirmed.values():
+            self.fates["emptied" if change.action == "empty" else "confirmed"] -= 1
+        self.reasons[message] += len(failed)
+        self._deliveries.answer(failed)

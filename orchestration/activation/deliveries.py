@@ -1,0 +1,284 @@
+"""What became of every record ever sent: the lake's table `deliveries`, and a journal while a sync runs.
+
+Before a call its records are written down as intents, after it the CRM's answers, each as one small file that
+is there whole or not at all. So a crash at any moment leaves either an answer or an intent, and an intent
+without an answer means: nobody knows, so send it again. When the sync ends, or when the next one begins, the
+journal is folded into the lake.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from fsspec.core import url_to_fs
+
+from orchestration.activation.journal import AREA, Journal
+from orchestration.activation.mapping import Value, Values
+from orchestration.activation.plan import Change, Known
+from orchestration.ledger.book import arrow_schema
+from spark_jobs.lake import Lake
+
+TABLE, RUNS = "deliveries", "crm_sync"
+OUTBOX = "outbox"
+
+# A CRM's reason is kept as text and nothing more: it is theirs, and may quote what was sent.
+_LONGEST_MESSAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The fate of one record of a run. `status` is one of the contract's."""
+
+    contact_id: str
+    status: str
+    message: str | None = None
+
+
+@dataclass
+class SyncRun:
+    """One run of a sync as a row of `crm_sync`. Counts are records."""
+
+    crm: str
+    run_id: str
+    as_of: date | None
+    started_at: datetime
+    status: str = "done"
+    reason: str | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    calls: int = 0
+    batch_size: int = 0
+
+
+class Deliveries:
+    """The deliveries of one CRM."""
+
+    def __init__(self, home: str, crm: str) -> None:
+        self.crm = crm
+        self._lake = Lake(home)
+        self._journal = Journal(home, crm)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def known(self) -> dict[str, Known]:
+        """What is known of each record, from the lake and from a journal that was not folded yet."""
+        rows = sorted(
+            [*self._lake_rows(), *self._journal.rows()],
+            key=lambda row: (row["attempted_at"], row["sequence"]),
+        )
+        found: dict[str, Known] = {}
+        for row in rows:
+            found[row["contact_id"]] = _after(found.get(row["contact_id"], Known()), row)
+        return found
+
+    def through(self) -> date | None:
+        """The newest day whose values were sent to this CRM; None where nothing was sent."""
+        newest = [row["as_of"] for row in self._journal.rows() if row["as_of"] is not None]
+        sent = self._table(["crm", "as_of"])
+        if sent is not None:
+            ours = sent.filter(pc.equal(sent["crm"], self.crm))
+            newest += [day for day in [pc.max(ours["as_of"]).as_py()] if day is not None]
+        return max(newest, default=None)
+
+    def unsettled(self) -> list[str]:
+        """Handles of work that the CRM may still be doing for a run that ended early."""
+        return self._journal.open_handles()
+
+    def _lake_rows(self) -> list[dict[str, Any]]:
+        """Of each record the last row that the CRM confirmed, and what was tried since."""
+        sent = self._table(None)
+        if sent is None:
+            return []
+        with duckdb.connect() as connection:
+            connection.register("sent", sent)
+            rows = connection.execute(
+                """
+                select *
+                from (
+                    select
+                        *,
+                        max(attempted_at) filter (where status in ('confirmed', 'emptied'))
+                            over (partition by contact_id) as confirmed_at
+                    from sent
+                    where crm = $crm
+                )
+                where confirmed_at is null or attempted_at >= confirmed_at
+                """,
+                {"crm": self.crm},
+            )
+            found = rows.to_arrow_table().to_pylist()
+        return [{**row, "values": _decoded(row["sent_values"])} for row in found]
+
+    def _table(self, columns: Sequence[str] | None) -> pa.Table | None:
+        days = [self._lake.read_arrow(TABLE, day, columns) for day in self._lake.days(TABLE)]
+        full = [day for day in days if day is not None and day.num_rows]
+        return pa.concat_tables(full, promote_options="permissive") if full else None
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def intend(self, run: SyncRun, changes: Sequence[Change], theirs: Mapping[str, Iterable[str]]) -> None:
+        """Write down what is about to be sent; `theirs` are fields left out, by contact."""
+        self._journal.add(
+            {
+                "kind": "intents",
+                "run_id": run.run_id,
+                "as_of": run.as_of,
+                "at": datetime.now(UTC),
+                "records": [
+                    {
+                        "contact_id": change.contact_id,
+                        "person_id": change.person_id,
+                        "action": change.action,
+                        "causes": list(change.causes),
+                        "values": dict(change.values),
+                        "refusals": change.refusals,
+                        "left_alone": sorted(theirs.get(change.contact_id, ())),
+                    }
+                    for change in changes
+                ],
+            }
+        )
+
+    def answer(self, answers: Iterable[Answer]) -> None:
+        """Write down what the CRM said. A later answer about the same record replaces an earlier one."""
+        records = [
+            {"contact_id": a.contact_id, "status": a.status, "message": (a.message or "")[:_LONGEST_MESSAGE]}
+            for a in answers
+        ]
+        self._journal.add({"kind": "answers", "at": datetime.now(UTC), "records": records})
+
+    def note(self, handle: str) -> None:
+        """Write down that the CRM has begun something that outlives the call."""
+        self._journal.keep_open([*self._journal.open_handles(), handle])
+
+    def settled(self) -> None:
+        """Write down that nothing of the kind goes on any more."""
+        if self._journal.open_handles():
+            self._journal.keep_open([])
+
+    def fold(self) -> int:
+        """Move the journal into the lake; the rows moved. A journal that was moved before is only removed."""
+        rows = self._journal.rows()
+        by_day: dict[date, list[dict[str, Any]]] = {}
+        for row in rows:
+            by_day.setdefault(row["attempted_at"].date(), []).append(row)
+        for day, found in by_day.items():
+            run_id = found[0]["run_id"]
+            manifest = self._lake.manifest(TABLE, day)
+            files = list(manifest.files) if manifest else []
+            if any(file.extra.get("sync") == f"{self.crm}/{run_id}" for file in files):
+                continue
+            file = self._lake.put_parquet(TABLE, day, _arrow(TABLE, [_lake_row(self.crm, r) for r in found]))
+            marked = type(file)(file.name, file.rows, file.bytes, {"sync": f"{self.crm}/{run_id}"})
+            self._lake.commit(TABLE, day, [*files, marked], run_id)
+        self._journal.clear()
+        return len(rows)
+
+    def record(self, run: SyncRun) -> None:
+        """Write the run itself, whatever became of it."""
+        ended = datetime.now(UTC)
+        row = {
+            "crm": run.crm,
+            "run_id": run.run_id,
+            "as_of": run.as_of,
+            "started_at": run.started_at,
+            "ended_at": ended,
+            "status": run.status,
+            "reason": run.reason,
+            "calls": run.calls,
+            "batch_size": run.batch_size,
+            **run.counts,
+        }
+        day = run.started_at.date()
+        manifest = self._lake.manifest(RUNS, day)
+        file = self._lake.put_parquet(RUNS, day, _arrow(RUNS, [row]))
+        self._lake.commit(RUNS, day, [*(manifest.files if manifest else ()), file], run.run_id)
+
+
+def forget(home: str, contacts: Iterable[tuple[str, str]], run_id: str) -> int:
+    """Remove what was sent about erased contacts, given as (crm, contact_id); the rows changed.
+
+    The contact's id stays: a record without values is what tells the next sync to empty it in the CRM,
+    before anything else and whatever the guards say. Files with a plan or with what a sync wrote out go or
+    are written anew.
+    """
+    lake, wanted, changed = Lake(home), set(contacts), 0
+    for crm in sorted({crm for crm, _ in wanted}):
+        Deliveries(home, crm).fold()
+        _forget_files(home, crm, {contact_id for name, contact_id in wanted if name == crm})
+    for day in lake.days(TABLE):
+        manifest, sent = lake.manifest(TABLE, day), lake.read_arrow(TABLE, day)
+        if manifest is None or sent is None or not sent.num_rows:
+            continue
+        rows = sent.to_pylist()
+        hit = [row for row in rows if (row["crm"], row["contact_id"]) in wanted and _tells(row)]
+        if not hit:
+            continue
+        for row in hit:
+            values = _decoded(row["sent_values"]) or {}
+            emptied = bool(values) and all(value is None for value in values.values())
+            row["sent_values"] = row["sent_values"] if emptied else None
+            row["person_id"] = row["message"] = None
+        # Of several runs this is one file now; their journals cannot come again, they were folded above.
+        file = lake.put_parquet(TABLE, day, _arrow(TABLE, rows))
+        lake.commit(TABLE, day, [file], run_id, manifest.notes)
+        changed += len(hit)
+    return changed
+
+
+def _forget_files(home: str, crm: str, contact_ids: Collection[str]) -> None:
+    """Remove the CRM's plan, which can be made again, and these contacts' lines in its outbox."""
+    lake = Lake(home, AREA)
+    fs, _ = url_to_fs(lake.root, use_listings_cache=False)
+    folder = lake.table_path(crm)
+    for path in fs.glob(f"{folder}/plan.*"):
+        fs.rm_file(path)
+    for path in fs.glob(f"{folder}/{OUTBOX}/*.jsonl"):
+        with lake.open(path, "rb") as handle:
+            lines = handle.read().splitlines(keepends=True)
+        kept = [line for line in lines if json.loads(line)["contact_id"] not in contact_ids]
+        if len(kept) < len(lines):
+            lake.write_bytes(str(path), b"".join(kept))
+
+
+def _tells(row: Mapping[str, Any]) -> bool:
+    """Whether a row says more about its contact than that there was something to send."""
+    return any(row[name] is not None for name in ("sent_values", "person_id", "message"))
+
+
+def _after(known: Known, row: Mapping[str, Any]) -> Known:
+    """What is known of a record after one more delivery."""
+    values, status = row["values"], row["status"]
+    if status in ("confirmed", "emptied"):
+        if values is None:
+            return Known(forgotten=True)
+        return Known(confirmed=values, theirs=frozenset(row["left_alone"] or ()))
+    if status in ("refused", "given_up"):
+        if values is None:
+            return Known(known.confirmed, known.uncertain, forgotten=known.forgotten)
+        return Known(
+            known.confirmed, known.uncertain, values, row["refusals"] or 0, known.theirs, known.forgotten
+        )
+    return Known(known.confirmed, True, known.refused, known.refusals, known.theirs, known.forgotten)
+
+
+def _lake_row(crm: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Value] | None = row["values"]
+    encoded = None if values is None else json.dumps(values, ensure_ascii=False, sort_keys=True)
+    return {**row, "crm": crm, "sent_values": encoded}
+
+
+def _decoded(text: str | None) -> Values | None:
+    found: Values | None = None if text is None else json.loads(text)
+    return found
+
+
+def _arrow(table: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    schema = arrow_schema(table)
+    return pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema)

@@ -1,0 +1,303 @@
+"""What a sync would do: pure functions from the mart, the mapping and what the CRM has confirmed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal
+
+from orchestration.activation.mapping import CrmMapping, Value, Values
+
+Action = Literal["send", "empty"]
+
+GIVE_UP_AFTER = 5
+"""Refusals of the same data, after which a record rests until its data change."""
+
+PRIVACY_REASONS = frozenset({"opted_out", "erased", "objection", "under_18", "no_legal_basis"})
+"""Reasons of the mart for which the CRM must not keep a score."""
+
+# Causes of a send beside the fields that moved.
+RETRY, UNCERTAIN = "retry", "outcome unknown"
+ERASED, GONE = "erased", "no longer a contact"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a record from its deliveries.
+
+    `confirmed` are the values that the CRM confirmed last, empty where it never did. `uncertain`: something
+    was sent since, and whether it arrived is not known. `refused` and `refusals`: the data it refused since,
+    and how often. `theirs`: fields that its people took over. `forgotten`: an erasure removed the values from
+    our books, and the CRM still holds them.
+    """
+
+    confirmed: Values = field(default_factory=dict)
+    uncertain: bool = False
+    refused: Values | None = None
+    refusals: int = 0
+    theirs: frozenset[str] = frozenset()
+    forgotten: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the CRM holds anything of ours, as far as is known."""
+        return any(value is not None for value in self.confirmed.values())
+
+
+NOTHING_KNOWN = Known()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record to write. `values` has every mapped field; None empties it."""
+
+    contact_id: str
+    person_id: str | None
+    action: Action
+    values: Values
+    causes: tuple[str, ...]
+    before: Values
+    first_time: bool
+    privacy: bool
+    refusals: int = 0  # of the same data, so far
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Why a plan is not carried out as it is. `asks`: a person may say yes to it."""
+
+    name: Literal["changed", "emptied", "stale", "empty", "older"]
+    asks: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a plan may do to the records known to the CRM, as shares, and how old the mart may be."""
+
+    most_changed: float = 0.30
+    most_emptied: float = 0.05
+    stale_days: int | None = 3
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Records by what the plan does with them. `known`: those of which the CRM holds something of ours."""
+
+    contacts: int = 0
+    known: int = 0
+    first_time: int = 0
+    changed: int = 0
+    emptied: int = 0
+    privacy: int = 0
+    retried: int = 0
+    unchanged: int = 0
+    nothing: int = 0  # never sent, and nothing to say
+    given_up: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sync before it happens: its records in the order of sending, and what stands against it."""
+
+    crm: str
+    as_of: date | None
+    changes: tuple[Change, ...]
+    counts: Counts
+    guards: tuple[Guard, ...]
+    digest: str
+
+    def allowed(self, yes: bool) -> tuple[Change, ...]:
+        """What may be sent: privacy always, the rest where no guard stands against it."""
+        if self.stopped_by(yes):
+            return tuple(change for change in self.changes if change.privacy)
+        return self.changes
+
+    def stopped_by(self, yes: bool) -> tuple[Guard, ...]:
+        """Guards that stop this plan, given that somebody said yes or did not."""
+        return tuple(guard for guard in self.guards if not (yes and guard.asks))
+
+
+def make_plan(
+    crm: str,
+    rows: Iterable[Mapping[str, Any]],
+    mapping: CrmMapping,
+    known: Mapping[str, Known],
+    as_of: date | None,
+    today: date,
+    limits: Limits,
+    delivered: date | None = None,
+) -> Plan:
+    """Compare each row of the mart with what the CRM confirmed.
+
+    `as_of` is the newest published day, `delivered` the newest whose values were sent before.
+    """
+    changes: list[Change] = []
+    counts: dict[str, int] = dict.fromkeys(Counts.__dataclass_fields__, 0)
+    seen: set[str] = set()
+    for row in rows:
+        contact_id = str(row["contact_id"])
+        seen.add(contact_id)
+        change = _judge(row, mapping, known.get(contact_id, NOTHING_KNOWN))
+        if isinstance(change, Change):
+            changes.append(change)
+        else:
+            counts[change] += 1
+    counts["contacts"] = len(seen)
+    for contact_id, record in known.items():
+        if contact_id not in seen and (gone := _gone(contact_id, mapping, record)):
+            changes.append(gone)
+    counts["known"] = sum(record.holds for record in known.values())
+    for change in changes:
+        counts["retried"] += RETRY in change.causes or UNCERTAIN in change.causes
+        counts[_kind(change)] += 1
+    changes.sort(key=lambda change: (not change.privacy, change.action != "empty", change.contact_id))
+    found = Counts(**counts)
+    return Plan(
+        crm,
+        as_of,
+        tuple(changes),
+        found,
+        tuple(_guards(found, as_of, today, limits, delivered)),
+        _digest(crm, as_of, changes),
+    )
+
+
+def _judge(row: Mapping[str, Any], mapping: CrmMapping, known: Known) -> Change | str:
+    """The record's change, or the name of the count that it adds to where it has none."""
+    touched = known.holds or known.uncertain or known.forgotten
+    reason = row.get("unscored_reason")
+    withheld = reason in PRIVACY_REASONS or (known.forgotten and reason is not None)
+    if withheld and not touched:
+        return "nothing"  # a record that holds nothing of ours is not written for being refused
+    now = mapping.values(row)
+    if withheld:
+        now = _emptied(mapping, known, row, whole=reason == "erased" or known.forgotten)
+    moved = mapping.moved(known.confirmed, now, known.theirs)
+    # What travels causes nothing on other days; here not one field may stay.
+    left = [name for name, value in known.confirmed.items() if value is not None and now.get(name) is None]
+    privacy = withheld and (bool(left) or known.uncertain or known.forgotten)
+    causes = list(moved or (left if privacy else ()))
+    if known.uncertain:
+        causes.append(UNCERTAIN)
+    if known.forgotten:
+        causes.append(ERASED)
+    if not causes:
+        return "unchanged" if known.holds else "nothing"
+    refusals = 0
+    if known.refused is not None and not mapping.moved(known.refused, now, known.theirs):
+        # An emptying for privacy is never given up: it must happen, however often the CRM says no.
+        refusals = known.refusals
+        if refusals >= GIVE_UP_AFTER and not privacy:
+            return "given_up"
+        causes.append(RETRY)
+    return Change(
+        contact_id=str(row["contact_id"]),
+        person_id=row.get("person_id"),
+        action="empty" if privacy or _is_emptying(mapping, known, now) else "send",
+        values=now,
+        causes=tuple(causes),
+        before=known.confirmed,
+        first_time=not known.holds and not known.forgotten and not privacy,
+        privacy=privacy,
+        refusals=refusals,
+    )
+
+
+def _emptied(
+    mapping: CrmMapping, known: Known, row: Mapping[str, Any] | None, *, whole: bool
+) -> dict[str, Value]:
+    """The record without the score: the mapped fields, and those that we wrote when they were mapped.
+
+    What the CRM itself told us stays, and so does the reason: nobody is served worse for having opted out.
+    Where the record is emptied `whole`, for an erasure, these go too.
+    """
+    values: dict[str, Value] = dict.fromkeys(known.confirmed)
+    for mapped in mapping.fields:
+        stays = row is not None and not whole and not mapped.of_the_score
+        values[mapped.field] = mapped.value(row) if stays and row is not None else None
+    return values
+
+
+def _is_emptying(mapping: CrmMapping, known: Known, now: Values) -> bool:
+    """Whether the score goes and nothing takes its place."""
+    names = [mapped.field for mapped in mapping.fields if mapped.of_the_score]
+    held = any(known.confirmed.get(name) is not None for name in names)
+    return held and all(now.get(name) is None for name in names)
+
+
+def _gone(contact_id: str, mapping: CrmMapping, known: Known) -> Change | None:
+    """A record that was sent and has no row any more: the contact was erased, or the CRM has lost it."""
+    if not (known.holds or known.uncertain or known.forgotten):
+        return None
+    values = _emptied(mapping, known, None, whole=True)
+    retried = known.refused is not None and not mapping.moved(known.refused, values)
+    refusals = known.refusals if retried else 0
+    if refusals >= GIVE_UP_AFTER and not known.forgotten:
+        return None
+    return Change(
+        contact_id=contact_id,
+        person_id=None,
+        action="empty",
+        values=values,
+        causes=(ERASED if known.forgotten else GONE, *([RETRY] if retried else [])),
+        before=known.confirmed,
+        first_time=False,
+        privacy=known.forgotten,
+        refusals=refusals,
+    )
+
+
+def _kind(change: Change) -> str:
+    if change.privacy:
+        return "privacy"
+    if change.first_time:
+        return "first_time"
+    return "emptied" if change.action == "empty" else "changed"
+
+
+def _guards(
+    counts: Counts, as_of: date | None, today: date, limits: Limits, delivered: date | None
+) -> Iterable[Guard]:
+    """What stands against the plan. Privacy and first-time records count for nothing here."""
+    if not counts.contacts or as_of is None:
+        yield Guard("empty", False, "the mart has no contacts of this CRM, so nothing is sent")
+    elif limits.stale_days is not None and (today - as_of).days > limits.stale_days:
+        age = (today - as_of).days
+        yield Guard(
+            "stale",
+            False,
+            f"the newest published day is {as_of}, {age} days ago (at most {limits.stale_days}), "
+            "so nothing is sent; run the days that are missing",
+        )
+    if as_of is not None and delivered is not None and as_of < delivered:
+        yield Guard(
+            "older",
+            False,
+            f"the CRM has values of {delivered}, the mart those of {as_of}; nothing newer is overwritten",
+        )
+    for name, changed, most in (
+        ("changed", counts.changed + counts.emptied, limits.most_changed),
+        ("emptied", counts.emptied, limits.most_emptied),
+    ):
+        if counts.known and changed > most * counts.known:
+            share = changed / counts.known
+            verb = "change" if name == "changed" else "empty"
+            yield Guard(
+                "changed" if name == "changed" else "emptied",
+                True,
+                f"it would {verb} {changed:,} of the {counts.known:,} records that the CRM knows "
+                f"({share:.0%}, at most {most:.0%} without asking)",
+            )
+
+
+def _digest(crm: str, as_of: date | None, changes: Iterable[Change]) -> str:
+    """What tells one plan from another: the records it writes, and their values."""
+    digest = hashlib.sha256(f"{crm}\n{as_of}\n".encode())
+    for change in changes:
+        line = [change.contact_id, change.action, dict(sorted(change.values.items()))]
+        digest.update(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,107 @@
+"""A sync of one CRM from the settings alone: what `stature crm` and Dagster call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from orchestration.activation.apply import Report, apply_plan, settle
+from orchestration.activation.contacts import ContactsError, read_contacts
+from orchestration.activation.deliveries import Deliveries
+from orchestration.activation.destination import DestinationError, UnansweredError
+from orchestration.activation.mapping import CrmMapping, load_mapping
+from orchestration.activation.opening import Wait, open_destination
+from orchestration.activation.plan import Limits, Plan, make_plan
+from orchestration.settings import Settings
+
+
+class SyncError(Exception):
+    """A sync that could not begin, or did not do all it had planned; the message says what and how many."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, and the mapping that it follows."""
+
+    plan: Plan
+    mapping: CrmMapping
+
+
+def plan_crm(settings: Settings, crm: str, today: date | None = None) -> Planned:
+    """What a sync would do now. Reads only. SyncError or MappingError."""
+    mapping = load_mapping(crm, settings.crm_mappings)
+    try:
+        contacts = read_contacts(settings, mapping.contacts or crm)
+    except ContactsError as error:
+        raise SyncError(str(error)) from error
+    deliveries = Deliveries(settings.home, crm)
+    plan = make_plan(
+        crm,
+        contacts.rows,
+        mapping,
+        deliveries.known(),
+        contacts.as_of,
+        today or datetime.now(UTC).date(),
+        limits(settings, mapping),
+        deliveries.through(),
+    )
+    return Planned(plan, mapping)
+
+
+def sync_crm(
+    settings: Settings,
+    crm: str,
+    run_id: str,
+    *,
+    yes: bool = False,
+    digest: str | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+    wait: Wait = time.sleep,
+    today: date | None = None,
+) -> Report:
+    """Plan and apply. The home's lock is the caller's to hold.
+
+    `digest`: of a plan that somebody has looked at; where the plan has become another one since, nothing is
+    sent. SyncError where the sync could not begin; the report says how it ended.
+    """
+    mapping = load_mapping(crm, settings.crm_mappings)
+    deliveries = Deliveries(settings.home, crm)
+    try:
+        destination = open_destination(settings, crm, mapping, run_id, wait)
+    except (DestinationError, UnansweredError) as error:
+        raise SyncError(f"{crm}: {error}") from error
+    try:
+        settle(deliveries, destination)
+        plan = plan_crm(settings, crm, today).plan
+        if digest is not None and digest != plan.digest:
+            raise SyncError(
+                f"{crm}: the plan is an old one: scores, mapping or deliveries have changed since. "
+                "Nothing was sent. Plan again, look at it, and apply that."
+            )
+        return apply_plan(
+            plan,
+            mapping,
+            destination,
+            deliveries,
+            run_id,
+            yes=yes,
+            read_back=settings.crm_read_back,
+            progress=progress,
+        )
+    except (DestinationError, UnansweredError) as error:
+        raise SyncError(f"{crm}: {error}") from error
+    finally:
+        destination.close()
+
+
+def limits(settings: Settings, mapping: CrmMapping) -> Limits:
+    """What the mapping says, else what the settings say."""
+    guards = mapping.guards
+    stale = settings.crm_stale_days if guards.stale_days is None else guards.stale_days
+    return Limits(
+        settings.crm_most_changed if guards.most_changed is None else guards.most_changed,
+        settings.crm_most_emptied if guards.most_emptied is None else guards.most_emptied,
+        None if guards.never_stale else stale,
+    )

@@ -1,0 +1,1 @@
+"""After publishing: the scores in the records of CRMs."""
