@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -105,6 +106,44 @@ class Settings(BaseSettings):
     require_legal_basis: bool = Field(
         False, description="Leave contacts unscored whose CRM states no legal basis for processing."
     )
+    crms: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="CRMs that the scores are sent to after each publishing, comma-separated; unset: none.",
+    )
+    crm_mappings: str | None = Field(
+        None,
+        description="Folder with a mapping a CRM, <name>.yaml; the project's own stand in for the others.",
+    )
+    crm_most_changed: float = Field(
+        0.3, ge=0, le=1, description="A sync that would change a greater share of known records asks first."
+    )
+    crm_most_emptied: float = Field(
+        0.05, ge=0, le=1, description="A sync that would empty a greater share of known records asks first."
+    )
+    crm_stale_days: int = Field(3, ge=0, description="Scores older than this many days are not sent.")
+    crm_read_back: int = Field(20, ge=0, description="Records read again after a sync, to see what arrived.")
+    crm_timeout: float = Field(60.0, gt=0, description="Seconds that one call to a CRM may take.")
+    crm_patience: float = Field(
+        900.0,
+        ge=0,
+        description="Seconds that one call may wait in all, for limits and outages, with its retries.",
+    )
+    crm_secrets: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        default_factory=dict,
+        description="Secrets of CRMs without settings of their own, as JSON by name: a connection string "
+        "(postgres), a header's value (http).",
+    )
+    salesforce_url: str | None = Field(None, description="https://<company>.my.salesforce.com")
+    salesforce_client_id: str | None = Field(None, description="Consumer key of a connected app.")
+    salesforce_client_secret: SecretStr | None = Field(None, description="Its secret (client credentials).")
+    salesforce_token: SecretStr | None = Field(None, description="Instead of an app: an access token.")
+    salesforce_version: str = Field("62.0", description="Version of the Salesforce API.")
+    hubspot_url: str = Field("https://api.hubapi.com", description="HubSpot's API.")
+    hubspot_token: SecretStr | None = Field(None, description="Access token of a private app.")
+    zendesk_url: str | None = Field(None, description="https://<company>.zendesk.com")
+    zendesk_email: str | None = Field(None, description="Whose API token it is.")
+    zendesk_token: SecretStr | None = Field(None, description="API token.")
+
     wordpress_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses of WordPress blogs, comma-separated."
     )
@@ -133,12 +172,23 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("networks", mode="before")
+    @field_validator("networks", "crms", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip().lower() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("crm_secrets", mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            # Without the cause: it would carry the secrets along.
+            raise ValueError('must be JSON such as {"name": "secret"}') from None
 
     @field_validator("taxonomy")
     @classmethod
@@ -157,7 +207,7 @@ class Settings(BaseSettings):
             "taxonomy_unknown": self.taxonomy_unknown,
         }
 
-    @field_validator("home", "inbox", "campaigns")
+    @field_validator("home", "inbox", "campaigns", "crm_mappings")
     @classmethod
     def _absolute(cls, value: str | None) -> str | None:
         # Subprocesses run in other folders; a relative home would mean another place there.
