@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.connectors import answers, mapping
+from orchestration.connectors import answers, contract_rows, fields, mapping
 from orchestration.connectors.answers import Answer, Reading, Refused, Row
 from orchestration.connectors.network import NetworkModule
 from orchestration.connectors.pulling import BODY_FAULTS, midnight, reading
@@ -76,7 +76,7 @@ def table_of(network: str) -> str:
 def version_of(module: NetworkModule, settings: Settings) -> str:
     """Twelve hexadecimal digits that change when the mapping or the taxonomy does."""
     digest = hashlib.sha256(taxonomy(settings).digest.encode())
-    for part in (module, mapping, answers):
+    for part in (module, mapping, fields, contract_rows, answers):
         file = Path(str(inspect.getsourcefile(part)))  # type: ignore[arg-type]
         files = sorted(file.parent.glob("*.py")) if file.name == "__init__.py" else [file]
         for path in files:

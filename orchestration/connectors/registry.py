@@ -25,7 +25,10 @@ INBOX = "inbox"
 
 CONNECTORS: Mapping[str, str] = {
     "bluesky": "orchestration.connectors.bluesky",
+    "github": "orchestration.connectors.github",
     "sample": "orchestration.connectors.sample",
+    "x": "orchestration.connectors.x",
+    "youtube": "orchestration.connectors.youtube",
 }
 """Module of each network, by the name that STATURE_NETWORKS uses."""
 

@@ -18,7 +18,9 @@ DAY = date(2026, 1, 1)
 
 
 def raw(name: str, content: bytes, table: str = "activities", day: date = DAY) -> RawFile:
-    return RawFile("raw", "inbox", day, table, name.rpartition(".")[2], name, name, name, len(content), "hash")
+    return RawFile(
+        "raw", "inbox", day, table, name.rpartition(".")[2], name, name, name, len(content), "hash"
+    )
 
 
 def look(name: str, content: bytes, table: str = "activities") -> Readable | Unreadable:
