@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
@@ -40,6 +40,8 @@ app = typer.Typer(
 )
 models = typer.Typer(help="Versions of the scoring model.", no_args_is_help=True)
 app.add_typer(models, name="model")
+watching = typer.Typer(help="The accounts that networks are asked for.", no_args_is_help=True)
+app.add_typer(watching, name="watch")
 audiences = typer.Typer(help="People drawn for a campaign.", no_args_is_help=True)
 app.add_typer(audiences, name="audience")
 crms = typer.Typer(help="The scores in the records of a CRM.", no_args_is_help=True)
@@ -155,6 +157,73 @@ def accept(
     for check in accept_checks(settings(), day, reason):
         console.print(f"Accepted: {check}", markup=False)
     console.print(f"Run the day again: stature run --from {day}")
+
+
+AccountArgument = Annotated[list[str], typer.Argument(help="@handle@network, one or several.")]
+
+
+@watching.command("add")
+def watch_add(accounts: AccountArgument) -> None:
+    """Ask networks for these accounts from the next run on."""
+    _watch("add", accounts)
+
+
+@watching.command("remove")
+def watch_remove(accounts: AccountArgument) -> None:
+    """Ask for these accounts no more. What they did stays; stature privacy is for that."""
+    _watch("remove", accounts)
+
+
+@watching.command("list")
+def watch_list() -> None:
+    """List the accounts that networks are asked for because somebody said so."""
+    from orchestration.connectors.watch import watched
+
+    found = watched(settings().home)
+    for order in found:
+        console.print(f"@{order.handle}@{order.network}  since {order.at[:10]}", markup=False)
+    console.print(f"{len(found)} accounts are watched.")
+
+
+def _watch(action: Literal["add", "remove"], accounts: list[str]) -> None:
+    from orchestration.connectors.registry import CONNECTORS
+    from orchestration.connectors.watch import change, parse, watched
+
+    pairs = [parse(account, CONNECTORS) for account in accounts]
+    changed = change(settings().home, action, pairs, datetime.now(UTC))
+    done = {"add": "added", "remove": "removed"}[action]
+    as_before = len(set(pairs)) - changed
+    console.print(f"{changed} {done}, {as_before} as before; {len(watched(settings().home))} are watched.")
+
+
+@app.command("networks")
+def list_networks(
+    check: Annotated[bool, typer.Option("--check", help="Ask each configured network once.")] = False,
+) -> None:
+    """List the networks: which run, what they lack, how far back they can be asked."""
+    from orchestration.commands.networks import networks, page
+
+    with console.status("Looking") as status:
+        found = networks(settings(), check=check, said=status.update)
+    console.print(page(found))
+    if any(state.answer and not state.answered and state.runs for state in found):
+        raise CommandError("A network that runs does not answer as it should.")
+
+
+@app.command()
+def replay(
+    network: Annotated[str, typer.Option("--network", help="Whose answers.")],
+    start: Annotated[date, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First day.")],
+    end: Annotated[date, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last day.")],
+) -> None:
+    """Map a network's stored answers again, without asking it. Publishes nothing."""
+    from orchestration.commands.replay import replay as map_again
+    from orchestration.commands.replay import told
+
+    with console.status("Mapping") as status:
+        days = map_again(settings(), network.lower(), start, end, status.update)
+    for line in told(network, days):
+        console.print(line, markup=False)
 
 
 @models.command()

@@ -21,7 +21,7 @@ def find_person(warehouse: Warehouse, settings: Settings, who: str) -> dict[str,
     who = who.strip()
     if exact := warehouse.row(f"{_PERSON} where person_id = ?", who):
         return exact
-    match = re.fullmatch(r"@?(?P<handle>[^@]+)(?:@(?P<network>[^@]+))?", who)
+    match = re.fullmatch(r"@?(?P<handle>.+?)(?:@(?P<network>[^@]+))?", who)
     if match is None:
         raise CommandError(f"{who} is not an account: write it as @handle@network.")
     handle, network = match["handle"], (match["network"] or "").lower()

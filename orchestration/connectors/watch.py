@@ -6,10 +6,13 @@ under another name and then renamed, so that a stopped command leaves the list a
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 from fsspec.core import url_to_fs
@@ -68,6 +71,13 @@ def change(
     home: str, action: Literal["add", "remove"], accounts: Iterable[tuple[str, str]], now: datetime
 ) -> int:
     """Add or remove (network, handle) pairs; how many of them this changed."""
+    with _alone(home):
+        return _change(home, action, accounts, now)
+
+
+def _change(
+    home: str, action: Literal["add", "remove"], accounts: Iterable[tuple[str, str]], now: datetime
+) -> int:
     before = orders(home)
     standing = {(order.network, key(order.handle)) for order in watched(home)}
     new = []
@@ -89,16 +99,29 @@ def of_network(home: str, network: str) -> list[Watched]:
 def forget(home: str, accounts: Iterable[tuple[str, str]]) -> int:
     """Take every line about these accounts out of the file, as an erasure asks for; lines removed."""
     gone = {(network, key(handle)) for network, handle in accounts}
-    before = orders(home)
-    left = [order for order in before if (order.network, key(order.handle)) not in gone]
-    if len(left) < len(before):
-        _write(home, left)
-    return len(before) - len(left)
+    with _alone(home):
+        before = orders(home)
+        left = [order for order in before if (order.network, key(order.handle)) not in gone]
+        if len(left) < len(before):
+            _write(home, left)
+        return len(before) - len(left)
 
 
 def key(handle: str) -> str:
     """What two spellings of one handle share."""
     return handle.strip().removeprefix("@").casefold()
+
+
+@contextmanager
+def _alone(home: str) -> Iterator[None]:
+    """Keep a second command on this machine waiting: what it read would be old when it writes."""
+    if "://" in home:
+        yield
+        return
+    Path(home).mkdir(parents=True, exist_ok=True)
+    with Path(home, f".{FILE}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _write(home: str, every: Iterable[Order]) -> None:
