@@ -25,8 +25,15 @@ INBOX = "inbox"
 
 CONNECTORS: Mapping[str, str] = {
     "bluesky": "orchestration.connectors.bluesky",
+    "discourse": "orchestration.connectors.discourse",
+    "facebook": "orchestration.connectors.facebook",
+    "feeds": "orchestration.connectors.feeds",
     "github": "orchestration.connectors.github",
+    "instagram": "orchestration.connectors.instagram",
+    "linkedin": "orchestration.connectors.linkedin",
+    "mastodon": "orchestration.connectors.mastodon",
     "sample": "orchestration.connectors.sample",
+    "wordpress": "orchestration.connectors.wordpress",
     "x": "orchestration.connectors.x",
     "youtube": "orchestration.connectors.youtube",
 }
