@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.connectors import facebook, graph_api, instagram
-from orchestration.connectors.answers import Answer
 from orchestration.connectors.client import ConnectorError
 from orchestration.connectors.network import NetworkDownError
 from orchestration.settings import Settings
@@ -35,7 +34,6 @@ from tests.fixtures.replay_server import recorded
 FB, IG = Expected("facebook"), Expected("instagram")
 MODULES: dict[str, ModuleType] = {"facebook": facebook, "instagram": instagram}
 OWN, OTHER = "17840000000000001", "17840000000000002"
-RECORDED = Path(__file__).parents[4] / "shared/data/api/python-facebook/testdata"
 
 
 def found(network: str, endpoint: str) -> list[Any]:
@@ -205,48 +203,6 @@ def test_a_page_that_may_not_be_read_is_noted_and_skipped(tmp_path: Path) -> Non
 def test_no_token_is_said() -> None:
     with pytest.raises(ConnectorError, match="STATURE_FACEBOOK_TOKEN"):
         graph_api.credentials(Settings(_env_file=None))  # type: ignore[call-arg]
-
-
-# --- recorded answers -----------------------------------------------------------------------------
-
-COVERED = {
-    ("facebook", "page_posts"): ("facebook/apidata/posts/*", "base/full_con*", "facebook/models/post.json"),
-    ("facebook", "post_comments"): ("facebook/apidata/comments/comment*", "facebook/models/comment.json"),
-    ("facebook", "post_reactions"): ("facebook/apidata/likes/*",),
-    ("facebook", "page"): ("facebook/apidata/pages/*", "facebook/models/page.json", "base/object*_def*"),
-    ("facebook", "pages"): ("facebook/apidata/users/user_accounts_*", "base/user_accounts_*"),
-    ("instagram", "media"): (
-        "instagram/apidata/medias/media*", "instagram/apidata/users/medias_*",
-        "instagram/apidata/users/tagged_*", "instagram_basic/apidata/*/*media*", "instagram/models/ig_me*",
-    ),
-    ("instagram", "media_comments"): (
-        "instagram/apidata/comments/*", "instagram/apidata/medias/comments_*", "instagram/models/ig_com*",
-    ),
-    ("instagram", "user"): ("instagram/apidata/users/user_fields.json", "instagram*/*/*/user_info.json"),
-    ("instagram", "discovery"): ("instagram/apidata/discovery/*", "base/discovery_*"),
-}  # fmt: skip
-
-
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers of ../shared/data are not here")
-@pytest.mark.parametrize(("network", "endpoint"), COVERED)
-def test_recorded_answers_give_rows_or_refusals(network: str, endpoint: str) -> None:
-    module, read = MODULES[network], reading(days=20_000)
-    files = sorted({file for names in COVERED[network, endpoint] for file in RECORDED.glob(names)})
-    assert files
-    for file in files:
-        answer = Answer(
-            network,
-            endpoint,
-            "",
-            200,
-            file.read_text("utf-8"),
-            RECEIVED,
-            {"content_id": "1_2", "account_id": "1"},
-        )
-        rows = list(module.rows(answer, read))
-        assert_well_formed(rows)
-        assert rows, file.name
-        same_when_kept(module.rows, module.kept, [answer], read)
 
 
 def test_an_error_with_status_200_is_refused() -> None:

@@ -22,7 +22,6 @@ from orchestration.settings import Settings
 from tests.fixtures.expected_rows import Expected
 from tests.fixtures.network_answers import (
     DAY,
-    RECEIVED,
     assert_well_formed,
     fixture,
     pulling,
@@ -36,7 +35,6 @@ from tests.fixtures.replay_server import recorded
 
 FEED = Expected("feeds")
 ANSWERS = fixture("feeds")
-RECORDED = Path(__file__).parents[4] / "shared/data/api/feeds_feedjira/spec/sample_feeds"
 
 
 def mapped(answer: Answer) -> list[Any]:
@@ -149,25 +147,6 @@ def test_a_long_id_is_shortened_and_stays_its_own() -> None:
     first, second = table(mapped(replace(ANSWERS[2], body=body)), "activities")
     assert len(first["activity_id"]) < 100
     assert first["activity_id"] != second["activity_id"]
-
-
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded feeds of ../shared/data are not here")
-def test_recorded_feeds_give_posts_or_refusals() -> None:
-    posts, refused = 0, 0
-    for file in sorted(RECORDED.iterdir()):
-        answer = Answer(
-            "feeds", "feed", "https://ada.blog/feed", 200, file.read_text("utf-8", "replace"), RECEIVED,
-            {"blog": "ada.blog", "blogs": '["ada.blog", "github.com"]'},
-        )  # fmt: skip
-        read = reading(days=20_000)
-        rows = list(feeds.rows(answer, read))
-        assert_well_formed(rows)
-        assert rows, file.name
-        same_when_kept(feeds.rows, feeds.kept, [answer], read)
-        posts += len(table(rows, "activities"))
-        refused += len(refusals(rows))
-    assert posts > 300
-    assert refused < 20
 
 
 # --- which feeds ----------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ from tests.fixtures.replay_server import recorded
 
 WP = Expected("wordpress")
 ANSWERS = fixture("wordpress")
+ROUTES = Path(__file__).parents[4] / "shared/data/schemas/wordpress/default-routes.json"
+WHEN = {"after", "before", "order", "page", "per_page"}
 DAN, GUS, HAL = (f"guest:ada.blog:{h}" for h in ("ec4f2dbb3b140095", "70f368c31301d0dd", "fe1ec342a9c7cf98"))
 ADA = WP.account("ada.blog/u3", "ada.blog/ada", display_name="Ada Okonkwo")
 BOB = WP.account("ada.blog/u4", "ada.blog/bob", display_name="Bob & Sons")
@@ -121,6 +123,14 @@ def test_the_blog_is_told_by_the_address_where_nobody_wrote_it_down() -> None:
     )
     assert table(wordpress.rows(answer, reading()), "accounts")[0]["account_id"] == "x.org/blog/u3"
     assert refusals(wordpress.rows(replace(answer, url=""), reading()))[0][0] == "missing_column"
+
+
+@pytest.mark.skipif(not ROUTES.exists(), reason="the descriptions of ../shared/data are not here")
+def test_the_routes_take_what_is_asked_of_them() -> None:
+    routes = json.loads(ROUTES.read_text("utf-8"))
+    for endpoint, given in {"posts": WHEN, "comments": WHEN, "users": {"page", "per_page"}}.items():
+        (reading_it,) = (e for e in routes[f"/wp/v2/{endpoint}"]["endpoints"] if "GET" in e["methods"])
+        assert given <= reading_it["args"].keys()
 
 
 # --- asking ---------------------------------------------------------------------------------------
