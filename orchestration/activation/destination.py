@@ -41,10 +41,13 @@ class Outcome:
 
 
 class Destination(Protocol):
-    """One CRM, open for writing. `calls` counts its requests, retries included."""
+    """One CRM, open for writing. `calls` counts its requests, repeated ones included."""
 
     batch_size: int
-    calls: int
+
+    @property
+    def calls(self) -> int:
+        """Requests so far."""
 
     def send(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
         """Write one batch; an outcome for each record.

@@ -23,8 +23,24 @@ def open_destination(
 
         return FileDestination(settings.home, crm, run_id)
     if mapping.kind == "salesforce":
-        required(crm, salesforce_url=settings.salesforce_url)
-    raise DestinationError(f"There is no module for the kind {mapping.kind}.")
+        from orchestration.activation.salesforce import SalesforceDestination
+
+        return SalesforceDestination(settings, crm, mapping, wait)
+    if mapping.kind == "hubspot":
+        from orchestration.activation.hubspot import HubSpotDestination
+
+        return HubSpotDestination(settings, crm, mapping, wait)
+    if mapping.kind == "zendesk":
+        from orchestration.activation.zendesk import ZendeskDestination
+
+        return ZendeskDestination(settings, crm, mapping, wait)
+    if mapping.kind == "postgres":
+        from orchestration.activation.postgres import PostgresDestination
+
+        return PostgresDestination(settings, crm, mapping, wait)
+    from orchestration.activation.http_endpoint import HttpDestination
+
+    return HttpDestination(settings, crm, mapping, wait)
 
 
 def required(crm: str, **found: str | SecretStr | None) -> list[str]:

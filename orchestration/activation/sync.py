@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from orchestration.activation.apply import Report, apply_plan, settle
-from orchestration.activation.contacts import ContactsError, read_contacts
+from orchestration.activation.contacts import Contacts, ContactsError, read_contacts
 from orchestration.activation.deliveries import Deliveries
 from orchestration.activation.destination import DestinationError, UnansweredError
 from orchestration.activation.mapping import CrmMapping, load_mapping
@@ -29,11 +29,14 @@ class Planned:
     mapping: CrmMapping
 
 
-def plan_crm(settings: Settings, crm: str, today: date | None = None) -> Planned:
+Read = Callable[[Settings, str], Contacts]
+
+
+def plan_crm(settings: Settings, crm: str, today: date | None = None, read: Read = read_contacts) -> Planned:
     """What a sync would do now. Reads only. SyncError or MappingError."""
     mapping = load_mapping(crm, settings.crm_mappings)
     try:
-        contacts = read_contacts(settings, mapping.contacts or crm)
+        contacts = read(settings, mapping.contacts or crm)
     except ContactsError as error:
         raise SyncError(str(error)) from error
     deliveries = Deliveries(settings.home, crm)
@@ -60,6 +63,7 @@ def sync_crm(
     progress: Callable[[str], None] = lambda text: None,
     wait: Wait = time.sleep,
     today: date | None = None,
+    read: Read = read_contacts,
 ) -> Report:
     """Plan and apply. The home's lock is the caller's to hold.
 
@@ -74,7 +78,7 @@ def sync_crm(
         raise SyncError(f"{crm}: {error}") from error
     try:
         settle(deliveries, destination)
-        plan = plan_crm(settings, crm, today).plan
+        plan = plan_crm(settings, crm, today, read).plan
         if digest is not None and digest != plan.digest:
             raise SyncError(
                 f"{crm}: the plan is an old one: scores, mapping or deliveries have changed since. "

@@ -1,0 +1,182 @@
+"""Any CRM with an HTTP API: one request a record, as the mapping describes it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from orchestration.activation.destination import DestinationError, Outcome, Record
+from orchestration.activation.mapping import CrmMapping, Endpoint, Value, Values
+from orchestration.activation.opening import Wait, secret
+from orchestration.activation.patience import Patience, TransientError
+from orchestration.connectors.limits import is_refusal_by_limit, retry_after
+from orchestration.settings import Settings
+
+# Some records a batch, so that not much is asked again after a crash.
+BATCH = 50
+
+_PLACE = re.compile(r"\{([^{}]+)\}")
+_STEP = re.compile(r"([^.\[\]]+)(?:\[([^=\]]+)=([^\]]*)\])?(?:\.|$)")
+
+
+class HttpDestination:
+    """Requests made of the mapping's templates. `{name}` is contact_id or a mapped field."""
+
+    batch_size = BATCH
+
+    def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
+        if mapping.send is None:
+            raise DestinationError(f"The mapping of {crm} does not say how to send a record.")
+        self.calls = 0
+        self._send, self._read = mapping.send, mapping.read
+        self._check(mapping)
+        headers = {mapping.secret_header: secret(settings, crm)} if mapping.secret_header else {}
+        self._patience = Patience(settings.crm_patience, wait)
+        self._client = httpx.Client(
+            headers=headers, timeout=settings.crm_timeout, follow_redirects=False, trust_env=False
+        )
+
+    def _check(self, mapping: CrmMapping) -> None:
+        """A placeholder that nothing fills is found before anything is sent."""
+        known = {"contact_id", *mapping.names}
+        for endpoint in (mapping.send, mapping.read):
+            if endpoint is None:
+                continue
+            used = set(_PLACE.findall(json.dumps([endpoint.url, endpoint.body, endpoint.headers])))
+            if unknown := sorted(used - known):
+                raise DestinationError(f"the mapping uses {{{unknown[0]}}}, and no field is called so")
+        sent = set(_PLACE.findall(json.dumps(mapping.send.body if mapping.send else None)))
+        if missing := sorted(set(mapping.names) - sent):
+            raise DestinationError(f"the mapping's request does not mention the field {missing[0]}")
+
+    def send(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
+        return [self._one(record) for record in records]
+
+    def _one(self, record: Record) -> Outcome:
+        values = {"contact_id": record.contact_id, **record.values}
+        response = self._call(self._send, values, _without(self._send.body, set(record.values)))
+        if response.is_success:
+            return Outcome(record.contact_id, "confirmed")
+        return Outcome(record.contact_id, "refused", _reason(response))
+
+    def settle(self, handle: str) -> None:
+        """A call is done when it answers."""
+
+    def read(self, contact_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Values] | None:
+        if self._read is None:
+            return None
+        places = self._read.values
+        if missing := [name for name in fields if name not in places]:
+            raise DestinationError(f"the mapping does not say where to read {missing[0]}")
+        found: dict[str, Values] = {}
+        for contact_id in contact_ids:
+            response = self._call(self._read, {"contact_id": contact_id}, self._read.body)
+            if response.status_code == 404:
+                continue
+            if not response.is_success:
+                raise DestinationError(f"reading a record back: {_reason(response)}")
+            try:
+                body = response.json()
+            except ValueError as error:
+                raise DestinationError("reading a record back: the answer is no JSON") from error
+            found[contact_id] = {name: look_up(body, places[name]) for name in fields}
+        return found
+
+    def _call(self, endpoint: Endpoint, values: Mapping[str, Value], body: Any) -> httpx.Response:
+        url = _PLACE.sub(lambda found: quote(_text(values.get(found[1])), safe=""), endpoint.url)
+        headers = {name: _filled_text(text, values) for name, text in endpoint.headers.items()}
+        content = None if body is None else _filled(body, values)
+        return self._patience.call(lambda: self._once(endpoint.method, url, headers, content))
+
+    def _once(self, method: str, url: str, headers: Mapping[str, str], body: Any) -> httpx.Response:
+        self.calls += 1
+        try:
+            response = self._client.request(method, url, headers=dict(headers), json=body)
+        except httpx.TransportError as error:
+            raise TransientError(f"no answer: {type(error).__name__}") from error
+        except httpx.InvalidURL as error:
+            raise DestinationError(f"the mapping's address is none: {error}") from error
+        if is_refusal_by_limit(response.status_code, response.headers):
+            told = retry_after(dict(response.headers), time.time())
+            raise TransientError(f"rate limit ({response.status_code})", told)
+        if response.status_code >= 500:
+            raise TransientError(f"answered {response.status_code}")
+        if response.status_code in (401, 403):
+            raise DestinationError(
+                f"the CRM does not let us in ({response.status_code}): look at STATURE_CRM_SECRETS"
+            )
+        if response.is_redirect:
+            raise DestinationError("the CRM answers with a redirect; is the address in the mapping right?")
+        return response
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def look_up(body: Any, place: str) -> Value:
+    """The value at `a.b[key=value].c`: names lead into objects, a bracket picks from a list; else None."""
+    found = body
+    for name, key, wanted in _STEP.findall(place):
+        found = found.get(name) if isinstance(found, dict) else None
+        if key:
+            items = found if isinstance(found, list) else []
+            found = next((i for i in items if isinstance(i, dict) and str(i.get(key)) == wanted), None)
+    return found if isinstance(found, str | int | float | bool) else None
+
+
+def _without(body: Any, sent: set[str]) -> Any:
+    """The body without the parts of a list that stand for a field that is left alone."""
+    if isinstance(body, dict):
+        return {key: _without(value, sent) for key, value in body.items() if _mentions(value, sent)}
+    if isinstance(body, list):
+        return [_without(item, sent) for item in body if _mentions(item, sent)]
+    return body
+
+
+def _mentions(part: Any, sent: set[str]) -> bool:
+    """Whether a part has no placeholder, or one of a field that is sent."""
+    places = set(_PLACE.findall(json.dumps(part))) - {"contact_id"}
+    return not places or bool(places & sent)
+
+
+def _filled(template: Any, values: Mapping[str, Value]) -> Any:
+    """The template with its placeholders filled; one that is a whole text keeps its value's type."""
+    if isinstance(template, dict):
+        return {key: _filled(value, values) for key, value in template.items()}
+    if isinstance(template, list):
+        return [_filled(item, values) for item in template]
+    if isinstance(template, str):
+        whole = _PLACE.fullmatch(template)
+        return values.get(whole[1]) if whole else _filled_text(template, values)
+    return template
+
+
+def _filled_text(template: str, values: Mapping[str, Value]) -> str:
+    return _PLACE.sub(lambda found: _text(values.get(found[1])), template)
+
+
+def _text(value: Value) -> str:
+    if value is None:
+        return ""
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _reason(response: httpx.Response) -> str:
+    """What the CRM says: its list or text of errors, where it gives one."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    errors = (
+        next((body[k] for k in ("errors", "error", "message") if k in body), None)
+        if isinstance(body, dict)
+        else None
+    )
+    said = ", ".join(map(str, errors)) if isinstance(errors, list) else str(errors or "no reason given")
+    return f"{response.status_code}: {said}"[:500]

@@ -1,0 +1,187 @@
+"""HubSpot: batch updates of CRM objects, version 3. Every value is text; an empty text empties a property."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import urllib3
+from hubspot import HubSpot
+from hubspot.crm.objects import (
+    BatchInputSimplePublicObjectBatchInput,
+    BatchReadInputSimplePublicObjectId,
+    SimplePublicObjectBatchInput,
+    SimplePublicObjectId,
+)
+from hubspot.crm.objects.exceptions import ApiException
+
+from orchestration.activation.destination import DestinationError, Outcome, Record
+from orchestration.activation.mapping import CrmMapping, Value, Values
+from orchestration.activation.opening import Wait, required
+from orchestration.activation.patience import Patience, TransientError
+from orchestration.connectors.limits import is_refusal_by_limit, retry_after
+from orchestration.settings import Settings
+
+BATCH = 100
+
+# Named as the property that identifies a record, this is HubSpot's own id, which needs no naming.
+_OWN_ID = "hs_object_id"
+
+T = TypeVar("T")
+
+
+class _Answer(Protocol):
+    """What the client gives back for a batch."""
+
+    results: list[Any]
+    errors: list[Any] | None
+
+
+class HubSpotDestination:
+    """One kind of object of one HubSpot account."""
+
+    batch_size = BATCH
+
+    def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
+        [token] = required(crm, hubspot_token=settings.hubspot_token)
+        self.calls = 0
+        self._object = mapping.object or "contacts"
+        self._id_property = None if mapping.id_field in ("id", _OWN_ID) else mapping.id_field
+        self._timeout = settings.crm_timeout
+        self._patience = Patience(settings.crm_patience, wait)
+        never = urllib3.Retry(total=0, redirect=0, status=0)  # what is repeated, and when, is decided here
+        self._client = HubSpot(access_token=token, host=settings.hubspot_url.rstrip("/"), retry=never)
+
+    def send(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
+        inputs = BatchInputSimplePublicObjectBatchInput(
+            inputs=[
+                SimplePublicObjectBatchInput(
+                    id=record.contact_id,
+                    id_property=self._id_property,
+                    properties={name: _text(value) for name, value in record.values.items()},
+                )
+                for record in records
+            ]
+        )
+        api = self._client.crm.objects.batch_api
+        try:
+            answer: _Answer = self._call(
+                lambda: api.update(self._object, inputs, _request_timeout=self._timeout)
+            )
+        except _RefusedError as error:
+            if len(records) == 1:
+                return [Outcome(records[0].contact_id, "refused", str(error))]
+            # The whole batch was refused, as for a value that a property does not take: find whose it is.
+            half = len(records) // 2
+            return [*self.send(records[:half], note), *self.send(records[half:], note)]
+        return self._outcomes(records, answer)
+
+    def _outcomes(self, records: Sequence[Record], answer: _Answer) -> list[Outcome]:
+        written: set[str] = set()
+        for result in answer.results or []:
+            written.add(_folded(str(result.id)))
+            if self._id_property:
+                written.add(_folded(str((result.properties or {}).get(self._id_property))))
+        refused: dict[str, str] = {}
+        unnamed = None
+        for error in getattr(answer, "errors", None) or []:
+            ids = [one for named in (error.context or {}).values() for one in named]
+            refused.update({_folded(str(one)): error.message for one in ids})
+            unnamed = unnamed or error.message
+        found = []
+        for record in records:
+            key = _folded(record.contact_id)
+            if key in refused:
+                found.append(Outcome(record.contact_id, "refused", refused[key]))
+            elif key in written:
+                found.append(Outcome(record.contact_id, "confirmed"))
+            else:
+                why = unnamed or "HubSpot's answer does not mention the record"
+                found.append(Outcome(record.contact_id, "refused" if unnamed else "failed", why))
+        return found
+
+    def settle(self, handle: str) -> None:
+        """A call is done when it answers."""
+
+    def read(self, contact_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Values]:
+        api = self._client.crm.objects.batch_api
+        ours = {_folded(contact_id): contact_id for contact_id in contact_ids}
+        wanted = [*fields, *([self._id_property] if self._id_property else [])]
+        found: dict[str, Values] = {}
+        for start in range(0, len(contact_ids), BATCH):
+            inputs = BatchReadInputSimplePublicObjectId(
+                inputs=[SimplePublicObjectId(id=one) for one in contact_ids[start : start + BATCH]],
+                id_property=self._id_property,
+                properties=wanted,
+                properties_with_history=[],
+            )
+            try:
+                answer: _Answer = self._call(
+                    lambda inputs=inputs: api.read(self._object, inputs, _request_timeout=self._timeout)  # type: ignore[misc]
+                )
+            except _RefusedError as error:
+                raise DestinationError(f"HubSpot cannot be read: {error}") from error
+            for result in answer.results or []:
+                properties: Mapping[str, Value] = result.properties or {}
+                named = properties.get(self._id_property) if self._id_property else result.id
+                contact_id = ours.get(_folded(str(named)))
+                if contact_id is not None:
+                    found[contact_id] = {name: properties.get(name) for name in fields}
+        return found
+
+    def _call(self, action: Callable[[], T]) -> T:
+        return self._patience.call(lambda: self._once(action))
+
+    def _once(self, action: Callable[[], T]) -> T:
+        self.calls += 1
+        try:
+            return action()
+        except ApiException as error:
+            raise _sorted(error) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise TransientError(f"no answer: {type(error).__name__}") from error
+
+    def close(self) -> None:
+        """The client keeps no connection that needs closing."""
+
+
+class _RefusedError(Exception):
+    """HubSpot refused a batch as a whole."""
+
+
+def _sorted(error: ApiException) -> Exception:
+    """What an answer other than a success means."""
+    headers = {name.lower(): value for name, value in dict(error.headers or {}).items()}
+    status = int(error.status or 0)
+    if is_refusal_by_limit(status, headers):
+        return TransientError(f"rate limit ({status})", retry_after(headers, time.time()))
+    if status >= 500 or status in (0, 423, 477):
+        return TransientError(f"answered {status}", retry_after(headers, time.time()))
+    if status in (401, 403):
+        return DestinationError(
+            f"HubSpot does not let us in ({_message(error)}): look at STATURE_HUBSPOT_TOKEN and the scopes "
+            "of its private app"
+        )
+    return _RefusedError(_message(error))
+
+
+def _message(error: ApiException) -> str:
+    try:
+        return str(json.loads(error.body or "{}")["message"])[:500]
+    except (ValueError, KeyError, TypeError):
+        return f"answered {error.status}"
+
+
+def _text(value: Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _folded(contact_id: str) -> str:
+    """An id as it can be compared: an e-mail address comes back in small letters."""
+    return contact_id.strip().casefold()

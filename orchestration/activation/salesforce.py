@@ -1,0 +1,279 @@
+"""Salesforce: Bulk API 2.0 upserts by Id or by an external id, read back with SOQL."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from simple_salesforce.api import Salesforce
+from simple_salesforce.bulk2 import ColumnDelimiter, LineEnding, Operation
+from simple_salesforce.exceptions import (
+    SalesforceError,
+    SalesforceMalformedRequest,
+    SalesforceResourceNotFound,
+)
+from simple_salesforce.format import format_soql
+
+from orchestration.activation.destination import DestinationError, Outcome, Record, UnansweredError
+from orchestration.activation.mapping import CrmMapping, Value, Values
+from orchestration.activation.opening import Wait, required
+from orchestration.activation.patience import Patience
+from orchestration.activation.web_session import WebSession
+from orchestration.settings import Settings
+
+# A job takes 100 MB of CSV. So many records of some two hundred bytes leave room for long sentences.
+BATCH = 50_000
+
+# In the CSV an empty cell leaves the field as it is; this empties it.
+_NULL = "#N/A"
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?")
+_DONE = ("JobComplete", "Failed", "Aborted")
+_FIRST_POLL, _LONGEST_POLL = 2.0, 30.0
+_READ_AT_ONCE = 200
+
+
+class SalesforceDestination:
+    """One object of one Salesforce organisation. A batch is a job, and a job's id is its handle."""
+
+    batch_size = BATCH
+
+    def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
+        [url] = required(crm, salesforce_url=settings.salesforce_url)
+        self._object = str(mapping.object)
+        self._id_field = mapping.id_field
+        for name in (self._object, self._id_field, *mapping.names):
+            if not _NAME.fullmatch(name):
+                raise DestinationError(f"{name!r} is no name of an object or field in Salesforce")
+        self._wait, self._patience = wait, Patience(settings.crm_patience, wait)
+        self._session = WebSession(url, self._patience, settings.crm_timeout)
+        self._client = self._sign_in(settings, crm, url)
+
+    @property
+    def calls(self) -> int:
+        return self._session.calls
+
+    def _sign_in(self, settings: Settings, crm: str, url: str) -> Salesforce:
+        version = settings.salesforce_version
+        if settings.salesforce_token is not None:
+            token = settings.salesforce_token.get_secret_value()
+            return Salesforce(instance_url=url, session_id=token, session=self._session, version=version)
+        key, secret = required(
+            crm,
+            salesforce_client_id=settings.salesforce_client_id,
+            salesforce_client_secret=settings.salesforce_client_secret,
+        )
+        session = _SignIn(self._session, url)
+        with _answers():
+            client = Salesforce(
+                consumer_key=key,
+                consumer_secret=secret,
+                domain=session.domain,
+                session=session,
+                version=version,
+            )
+        # The client's own idea of renewing covers a part of its calls; the session's covers all.
+        client.session = self._session
+        # What answers the token's request may name another address for the organisation; records stay here.
+        client.bulk2_url = f"{url.rstrip('/')}/services/data/v{version}/jobs/"
+        client.base_url = f"{url.rstrip('/')}/services/data/v{version}/"
+
+        def renew() -> str:
+            client._refresh_session()
+            return f"Bearer {client.session_id}"
+
+        self._session.renew = renew
+        return client
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def send(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
+        bad = [r for r in records if self._id_field == "Id" and not _ID.fullmatch(r.contact_id)]
+        refused = [Outcome(r.contact_id, "refused", "this is no Salesforce id") for r in bad]
+        named = {outcome.contact_id for outcome in refused}
+        good = [record for record in records if record.contact_id not in named]
+        outcomes = refused
+        for group in _same_fields(good):
+            outcomes += self._job(group, note)
+        return outcomes
+
+    def _job(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
+        bulk = self._bulk()
+        with _answers():
+            job_id = str(
+                bulk.create_job(
+                    Operation.upsert,
+                    column_delimiter=ColumnDelimiter.COMMA,
+                    line_ending=LineEnding.LF,
+                    external_id_field=self._id_field,
+                )["id"]
+            )
+            note(job_id)
+            try:
+                bulk.upload_job_data(job_id, self._csv(records))
+            except SalesforceMalformedRequest:
+                # A job takes its data once. Where the first try's answer was lost, they are there already;
+                # where they are not, the results below will not mention the records.
+                if self._state(job_id) != "Open":
+                    raise
+            bulk.close_job(job_id)
+        info = self._await(job_id)
+        if info["state"] != "JobComplete":
+            # Some records may have been written before it ended: the results say which.
+            why = f"the job {info['state'].lower()}: {info.get('errorMessage') or 'no reason given'}"
+            return self._results(job_id, records, why)
+        return self._results(job_id, records, "the job ended without a word about this record")
+
+    def _results(self, job_id: str, records: Sequence[Record], otherwise: str) -> list[Outcome]:
+        said: dict[str, Outcome] = {}
+        with _answers():
+            for row in self._rows(job_id, "successfulResults"):
+                for name in self._names_of(row):
+                    said[name] = Outcome("", "confirmed")
+            for row in self._rows(job_id, "failedResults"):
+                fate = "failed" if "UNABLE_TO_LOCK_ROW" in row.get("sf__Error", "") else "refused"
+                for name in self._names_of(row):
+                    said[name] = Outcome("", fate, row.get("sf__Error") or "no reason given")  # type: ignore[arg-type]
+        found = []
+        for record in records:
+            outcome = said.get(_folded(record.contact_id)) or Outcome("", "failed", otherwise)
+            found.append(Outcome(record.contact_id, outcome.fate, outcome.message))
+        return found
+
+    def _names_of(self, row: Mapping[str, str]) -> list[str]:
+        """The ids under which a row of the results may be one of ours."""
+        return [_folded(name) for name in (row.get(self._id_field), row.get("sf__Id")) if name]
+
+    def _rows(self, job_id: str, kind: str) -> Iterator[dict[str, str]]:
+        text = self._bulk().get_ingest_results(job_id, kind)
+        return csv.DictReader(io.StringIO(text, newline=""))
+
+    def _csv(self, records: Sequence[Record]) -> str:
+        fields = list(records[0].values)
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow([self._id_field, *fields])
+        for record in records:
+            writer.writerow([record.contact_id, *(_cell(record.values[name]) for name in fields)])
+        return buffer.getvalue()
+
+    def _bulk(self) -> Any:
+        return getattr(self._client.bulk2, self._object)._client
+
+    def _state(self, job_id: str) -> str:
+        return str(self._bulk().get_job(job_id, False)["state"])
+
+    def _await(self, job_id: str) -> Mapping[str, Any]:
+        """The job once it has ended. UnansweredError where it takes longer than patience lasts."""
+        pause, waited = _FIRST_POLL, 0.0
+        while True:
+            with _answers():
+                info: Mapping[str, Any] = self._bulk().get_job(job_id, False)
+            if info["state"] in _DONE:
+                return info
+            if waited >= self._patience.seconds:
+                raise UnansweredError(f"the job {job_id} has been {info['state']} for {waited:.0f} s")
+            self._wait(pause)
+            waited, pause = waited + pause, min(_LONGEST_POLL, pause * 1.5)
+
+    def settle(self, handle: str) -> None:
+        with _answers():
+            try:
+                state = self._state(handle)
+                if state in ("Open", "UploadComplete", "InProgress"):
+                    self._bulk().abort_job(handle, False)
+            except SalesforceResourceNotFound:
+                return  # Salesforce forgets jobs after a week
+            except SalesforceMalformedRequest:
+                pass  # it ended in this moment
+        self._await(handle)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def read(self, contact_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Values]:
+        found: dict[str, Values] = {}
+        names = ", ".join(dict.fromkeys([self._id_field, *fields]))
+        ours = {_folded(contact_id): contact_id for contact_id in contact_ids}
+        ids = [one for one in contact_ids if self._id_field != "Id" or _ID.fullmatch(one)]
+        for start in range(0, len(ids), _READ_AT_ONCE):
+            query = f"SELECT {names} FROM {self._object} WHERE {self._id_field} IN {{ids}}"  # noqa: S608
+            with _answers():
+                rows = self._client.query_all(format_soql(query, ids=ids[start : start + _READ_AT_ONCE]))
+            for row in rows["records"]:
+                contact_id = ours.get(_folded(str(row[self._id_field])))
+                if contact_id is not None:
+                    found[contact_id] = {name: row.get(name) for name in fields}
+        return found
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class _SignIn(requests.Session):
+    """The session while it signs in: the client knows organisations only as <domain>.salesforce.com."""
+
+    def __init__(self, session: WebSession, url: str) -> None:
+        super().__init__()
+        self._session, self._url = session, url.rstrip("/")
+        self.domain = str(urlsplit(url).hostname).removesuffix(".salesforce.com")
+
+    def post(self, url: Any, data: Any = None, json: Any = None, **kwargs: Any) -> requests.Response:
+        path = urlsplit(str(url)).path
+        return self._session.request("POST", f"{self._url}{path}", data=data, headers=kwargs.get("headers"))
+
+
+@contextmanager
+def _answers() -> Iterator[None]:
+    """What Salesforce answers to a whole call, in words that say what to do."""
+    try:
+        yield
+    except (SalesforceResourceNotFound, SalesforceMalformedRequest) as error:
+        raise DestinationError(f"Salesforce: {_reason(error)}") from error
+    except SalesforceError as error:
+        status = getattr(error, "status", "")
+        if status in (401, 403) or "Authentication" in type(error).__name__:
+            raise DestinationError(
+                f"Salesforce does not let us in ({_reason(error)}): look at STATURE_SALESFORCE_CLIENT_ID and "
+                "STATURE_SALESFORCE_CLIENT_SECRET, or the token, and at the user's permissions"
+            ) from None
+        raise DestinationError(f"Salesforce answered {status}: {_reason(error)}") from error
+
+
+def _reason(error: SalesforceError) -> str:
+    content: Any = getattr(error, "content", "")
+    if isinstance(content, list) and content and isinstance(content[0], dict):
+        return f"{content[0].get('errorCode')}: {content[0].get('message')}"[:300]
+    return str(getattr(error, "message", None) or content or error)[:300]
+
+
+def _same_fields(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """The records by the fields they write: a CSV has one set of columns."""
+    groups: dict[tuple[str, ...], list[Record]] = {}
+    for record in records:
+        groups.setdefault(tuple(record.values), []).append(record)
+    yield from groups.values()
+
+
+def _cell(value: Value) -> str:
+    if value is None:
+        return _NULL
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _folded(contact_id: str) -> str:
+    """An id as it can be compared: of 18 characters the last three only repeat what is capital before.
+
+    An e-mail address comes back in small letters.
+    """
+    if _ID.fullmatch(contact_id):
+        return contact_id[:15]
+    return contact_id.strip().casefold()

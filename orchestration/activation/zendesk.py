@@ -1,0 +1,178 @@
+"""Zendesk: user fields, a hundred users a job, polled at once because a job's results are soon forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from zenpy import Zenpy
+from zenpy.lib.api_objects import User
+from zenpy.lib.exception import APIException, RecordNotFoundException, ZenpyException
+
+from orchestration.activation.destination import DestinationError, Outcome, Record, UnansweredError
+from orchestration.activation.mapping import CrmMapping, Values
+from orchestration.activation.opening import Wait, required
+from orchestration.activation.patience import Patience
+from orchestration.activation.web_session import WebSession
+from orchestration.settings import Settings
+
+BATCH = 100
+
+_DONE = ("completed", "failed", "killed")
+_FIRST_POLL, _LONGEST_POLL = 0.5, 10.0
+
+T = TypeVar("T")
+
+
+class ZendeskDestination:
+    """The user fields of one Zendesk account. A batch is a job, and a job's id is its handle."""
+
+    batch_size = BATCH
+
+    def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
+        url, email, token = required(
+            crm,
+            zendesk_url=settings.zendesk_url,
+            zendesk_email=settings.zendesk_email,
+            zendesk_token=settings.zendesk_token,
+        )
+        if mapping.id_field not in ("id", "external_id"):
+            raise DestinationError(
+                f"Zendesk's users are found by id or external_id, not by {mapping.id_field}"
+            )
+        self._by_id = mapping.id_field == "id"
+        self._wait, self._patience = wait, Patience(settings.crm_patience, wait)
+        self._session = WebSession(url, self._patience, settings.crm_timeout)
+        subdomain, _, domain = urlsplit(url).netloc.partition(".")
+        self._client = Zenpy(
+            subdomain=subdomain,
+            domain=domain,
+            email=email,
+            token=token,
+            session=self._session,
+            disable_cache=True,
+        )
+
+    @property
+    def calls(self) -> int:
+        return self._session.calls
+
+    def send(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
+        bad = {r.contact_id for r in records if self._by_id and not r.contact_id.isdecimal()}
+        outcomes = [Outcome(one, "refused", "this is no Zendesk id") for one in sorted(bad)]
+        good = [record for record in records if record.contact_id not in bad]
+        if not good:
+            return outcomes
+        users = [self._user(record) for record in good]
+        api = self._client.users
+        job = _call(lambda: api.update(users) if self._by_id else api.create_or_update(users))
+        note(str(job.id))
+        return outcomes + self._results(good, self._await(str(job.id), job))
+
+    def _user(self, record: Record) -> User:
+        fields = dict(record.values)
+        if self._by_id:
+            return User(id=int(record.contact_id), user_fields=fields)
+        return User(external_id=record.contact_id, user_fields=fields)
+
+    def _results(self, records: Sequence[Record], job: Any) -> list[Outcome]:
+        """What the job says of each record, by its place in the batch or by its id."""
+        if job is None:
+            raise UnansweredError("the job's results were gone before they could be read")
+        by_place: dict[int, Mapping[str, Any]] = {}
+        by_id: dict[str, Mapping[str, Any]] = {}
+        results = [_plain(result) for result in job.results or []]
+        for result in results:
+            if result.get("index") is not None:
+                by_place[int(result["index"])] = result
+            for name in ("id", "external_id"):
+                if result.get(name) is not None:
+                    by_id[f"{name}:{result[name]}".casefold()] = result
+        found = []
+        for place, record in enumerate(records):
+            name = "id" if self._by_id else "external_id"
+            said = by_id.get(f"{name}:{record.contact_id}".casefold()) or by_place.get(place)
+            if said is None and not self._by_id and len(results) == len(records):
+                said = results[place]  # older answers: in the order of the batch, without a place
+            found.append(_outcome(record.contact_id, said, job))
+        return found
+
+    def _await(self, job_id: str, job: Any) -> Any:
+        """The job once it has ended; None where Zendesk has forgotten it."""
+        pause, waited = _FIRST_POLL, 0.0
+        while job is None or job.status not in _DONE:
+            if waited >= self._patience.seconds:
+                raise UnansweredError(f"the job {job_id} has not ended for {waited:.0f} s")
+            self._wait(pause)
+            waited, pause = waited + pause, min(_LONGEST_POLL, pause * 2)
+            try:
+                job = _call(lambda: self._client.job_status(id=job_id))
+            except _GoneError:
+                return None
+        return job
+
+    def settle(self, handle: str) -> None:
+        self._await(handle, None)
+
+    def read(self, contact_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Values]:
+        found: dict[str, Values] = {}
+        ours = {one.strip().casefold(): one for one in contact_ids}
+        ids = [one for one in contact_ids if one.isdecimal() or not self._by_id]
+        for start in range(0, len(ids), BATCH):
+            some = ids[start : start + BATCH]
+            users = _call(
+                lambda some=some: list(  # type: ignore[misc]
+                    self._client.users(ids=some) if self._by_id else self._client.users(external_ids=some)
+                )
+            )
+            for user in users:
+                named = user.id if self._by_id else user.external_id
+                contact_id = ours.get(str(named).strip().casefold())
+                if contact_id is not None:
+                    held = _plain(user.user_fields) if user.user_fields else {}
+                    found[contact_id] = {name: held.get(name) for name in fields}
+        return found
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class _GoneError(Exception):
+    """Zendesk has no such thing, or has it no more."""
+
+
+def _call(action: Callable[[], T]) -> T:
+    """The client's answer, its errors in words that say what to do."""
+    try:
+        return action()
+    except RecordNotFoundException as error:
+        raise _GoneError(str(error)) from error
+    except (APIException, requests.HTTPError) as error:
+        response = error.response
+        status = response.status_code if response is not None else 0
+        if status == 404:
+            raise _GoneError(str(status)) from error
+        if status in (401, 403):
+            raise DestinationError(
+                f"Zendesk does not let us in ({status}): look at STATURE_ZENDESK_EMAIL and "
+                "STATURE_ZENDESK_TOKEN, and whether the account may write users in bulk"
+            ) from None
+        raise DestinationError(f"Zendesk answered {status}: {str(error)[:300]}") from error
+    except ZenpyException as error:
+        raise DestinationError(f"Zendesk: {str(error)[:300]}") from error
+
+
+def _outcome(contact_id: str, result: Mapping[str, Any] | None, job: Any) -> Outcome:
+    if result is None:
+        return Outcome(contact_id, "failed", f"the job {job.status} without a word about this record")
+    if result.get("success") or (result.get("status") in ("Updated", "Created") and not result.get("error")):
+        return Outcome(contact_id, "confirmed")
+    reason = result.get("details") or result.get("errors") or result.get("error") or "no reason given"
+    return Outcome(contact_id, "refused", str(reason)[:500])
+
+
+def _plain(thing: Any) -> dict[str, Any]:
+    """A client's object as a dictionary."""
+    return dict(thing) if isinstance(thing, dict) else dict(thing.to_dict())

@@ -1,0 +1,278 @@
+"""Syncs with servers of three CRMs, which keep to the documented forms and fail when told to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestration.activation.deliveries import Deliveries
+from orchestration.activation.sync import SyncError
+from tests.fixtures.crm_harness import FIELDS, KINDS, Harness, harness
+
+
+@pytest.fixture(params=KINDS)
+def crm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
+    with harness(request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def salesforce(tmp_path: Path) -> Iterator[Harness]:
+    with harness("salesforce", tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def hubspot(tmp_path: Path) -> Iterator[Harness]:
+    with harness("hubspot", tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def zendesk(tmp_path: Path) -> Iterator[Harness]:
+    with harness("zendesk", tmp_path) as found:
+        yield found
+
+
+def test_scores_arrive_and_are_not_sent_again(crm: Harness) -> None:
+    rows = [crm.row(n, 40.0 + n) for n in range(5)]
+    report = crm.sync(rows)
+    assert report.failure is None
+    assert report.run.counts["confirmed"] == 5
+    for place, row in enumerate(rows):
+        assert crm.missing(place, crm.mapping.values(row)) == []
+    before = sum(crm.server.calls.values())
+    assert crm.sync(rows).run.counts["unchanged"] == 5
+    token = 1 if crm.crm == "salesforce" else 0
+    assert sum(crm.server.calls.values()) == before + token, "nothing to send, nothing asked"
+    crm.untouched()
+
+
+def test_an_opt_out_empties_the_score_and_nothing_else(crm: Harness) -> None:
+    crm.sync([crm.row(0), crm.row(1)])
+    report = crm.sync([crm.row(0, None, unscored_reason="opted_out"), crm.row(1)])
+    assert (report.run.counts["emptied"], report.run.counts["confirmed"]) == (1, 0)
+    emptied = {"score": None, "topic": None, "as_of": None, "unscored": "opted_out"}
+    assert crm.missing(0, emptied) == []
+    assert crm.held(1)["topic"] == "bicycles"
+    crm.untouched()
+
+
+@pytest.mark.parametrize("fault", ["429", "503", "before", "lost"])
+def test_what_passes_is_waited_for(crm: Harness, fault: str) -> None:
+    crm.server.faults.extend([fault, "none", fault, "none", fault])
+    rows = [crm.row(n) for n in range(5)]
+    assert crm.sync(rows).failure is None
+    assert crm.missing(4, crm.mapping.values(rows[4])) == []
+    assert crm.waits
+    if fault == "429":
+        assert 3.0 in crm.waits, "as long as the CRM asked"
+    crm.untouched()
+
+
+def test_a_call_that_hangs_after_the_write_is_repeated(tmp_path: Path) -> None:
+    with harness("hubspot", tmp_path, crm_timeout=0.3) as crm:
+        crm.server.faults.append("hang")
+        rows = [crm.row(0)]
+        assert crm.sync(rows).failure is None
+        assert crm.missing(0, crm.mapping.values(rows[0])) == []
+
+
+def test_an_outage_leaves_records_for_the_next_run(crm: Harness) -> None:
+    rows = [crm.row(n) for n in range(5)]
+    token = ["none"] if crm.crm == "salesforce" else []
+    crm.server.faults.extend([*token, *["503"] * 6])
+    report = crm.sync(rows)
+    assert report.failure is not None
+    assert "no answer: answered 503" in report.failure
+    assert report.run.counts["failed"] == 5
+    assert crm.sync(rows).failure is None
+    assert crm.missing(2, crm.mapping.values(rows[2])) == []
+
+
+def test_a_refused_record_alone_is_tried_again_and_its_reason_kept(crm: Harness) -> None:
+    crm.server.refused = {crm.ids[2]}
+    rows = [crm.row(n) for n in range(5)]
+    for run in range(4):
+        report = crm.sync(rows)
+        assert (report.run.counts["confirmed"], report.run.counts["refused"]) == (4 if run == 0 else 0, 1)
+        assert "1 records refused" in str(report.failure)
+        assert list(report.reasons.values()) == [1]
+    assert crm.sync(rows).run.counts["given_up"] == 1
+    last = crm.sync(rows)
+    assert (last.failure, last.run.counts["resting"]) == (None, 1)
+    crm.server.refused = set()
+    assert crm.sync(rows).run.counts["resting"] == 1, "the same data do not wake it"
+    rows[2] = crm.row(2, 70.0)
+    assert crm.sync(rows).run.counts["confirmed"] == 1
+    assert crm.missing(2, crm.mapping.values(rows[2])) == []
+
+
+def test_a_contact_that_the_crm_does_not_have_is_refused(crm: Harness) -> None:
+    rows = [crm.row(0), crm.row(1)]
+    del crm.server.records[crm.ids[1]]
+    report = crm.sync(rows)
+    assert (report.run.counts["confirmed"], report.run.counts["refused"]) == (1, 1)
+    assert crm.ids[1] not in crm.server.records, "and not made"
+
+
+def test_an_unknown_outcome_is_made_known_again(crm: Harness) -> None:
+    # The CRM writes 70 and we never learn it; then the score is back where it was.
+    crm.sync([crm.row(0, 50.0)])
+    if crm.crm == "zendesk":
+        crm.server.faults.extend(["none", "none", "forget"])
+    elif crm.crm == "salesforce":
+        crm.server.faults.extend(["none"] * 4 + ["lost"] * 6)
+    else:
+        crm.server.faults.extend(["lost"] * 6)
+    assert crm.sync([crm.row(0, 70.0)]).failure is not None
+    assert crm.known()[crm.ids[0]].uncertain
+    rows = [crm.row(0, 50.2)]
+    assert crm.plan(rows).counts.retried == 1
+    assert crm.sync(rows).failure is None
+    assert crm.missing(0, crm.mapping.values(rows[0])) == []
+
+
+def test_fields_that_the_crm_drops_in_silence_fail_the_sync_by_name(tmp_path: Path) -> None:
+    for kind in ("hubspot", "zendesk"):
+        with harness(kind, tmp_path / kind, silent=True, fields={"score", "as_of", "unscored"}) as crm:
+            rows = [crm.row(n) for n in range(5)]
+            report = crm.sync(rows)
+            assert "topic (5 of 5)" in str(report.failure)
+            assert "score" not in str(report.failure)
+            assert crm.plan(rows).counts.retried == 5, "nothing of it is known to have arrived"
+            crm.server.fields.add("topic")
+            assert crm.sync(rows).failure is None
+            assert crm.held(0)["topic"] == "bicycles"
+
+
+def test_a_field_that_people_edited_stays_theirs(tmp_path: Path) -> None:
+    fields = [FIELDS[0], {**FIELDS[1], "ours_unless_edited": True}]
+    for kind in KINDS:
+        with harness(kind, tmp_path / kind, mapping={"fields": fields}) as crm:
+            assert crm.sync([crm.row(0, topic_1="bicycles"), crm.row(1)]).failure is None
+            crm.held(0)["topic"] = "Tandems, she says"
+            rows = [crm.row(0, 60.0, topic_1="birds"), crm.row(1, 60.0, topic_1="birds")]
+            assert crm.sync(rows).failure is None
+            assert (crm.held(0)["topic"], float(crm.held(0)["score"])) == ("Tandems, she says", 60.0)
+            assert crm.held(1)["topic"] == "birds"
+            assert crm.plan(rows).changes == (), "and it is no reason to send again"
+            crm.held(0)["topic"] = None
+            assert crm.sync([crm.row(0, 70.0, topic_1="boats"), rows[1]]).failure is None
+            assert crm.held(0)["topic"] == "boats", "emptied, it is handed back"
+
+
+def test_without_its_settings_a_crm_says_which_it_needs(crm: Harness) -> None:
+    bare = crm.settings.model_copy(
+        update={"salesforce_client_secret": None, "hubspot_token": None, "zendesk_token": None}
+    )
+    crm.settings = bare
+    with pytest.raises(SyncError, match=r"needs STATURE_\w+"):
+        crm.sync([crm.row(0)])
+
+
+# --- what only one of them does -------------------------------------------------------------------
+
+
+def test_an_expired_token_is_renewed_in_the_middle(salesforce: Harness) -> None:
+    salesforce.server.faults.extend(["none", "none", "expired", "none", "none", "expired"])
+    assert salesforce.sync([salesforce.row(0)]).failure is None
+    assert salesforce.held(0)["score"] == 50.0
+
+
+@pytest.mark.parametrize("kind", ["hubspot", "zendesk"])
+def test_a_token_that_cannot_be_renewed_is_named(tmp_path: Path, kind: str) -> None:
+    with harness(kind, tmp_path) as crm:
+        crm.server.faults.append("expired")
+        report = crm.sync([crm.row(0)])
+        assert f"STATURE_{kind.upper()}_TOKEN" in str(report.failure)
+        assert "secret" not in str(report.failure)
+        assert crm.sync([crm.row(0)]).failure is None
+
+
+def test_an_aborted_jobs_records_are_those_that_it_came_to(salesforce: Harness) -> None:
+    rows = [salesforce.row(n) for n in range(4)]
+    salesforce.server.faults.extend(["none"] * 5 + ["abort"])
+    report = salesforce.sync(rows)
+    assert (report.run.counts["confirmed"], report.run.counts["failed"]) == (2, 2)
+    again = salesforce.sync(rows)
+    assert (again.run.counts["confirmed"], again.failure) == (2, None)
+
+
+def test_a_job_left_over_from_a_killed_run_is_ended_before_anything_newer_is_sent(
+    salesforce: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+
+        def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patched.setattr("orchestration.activation.salesforce.SalesforceDestination._await", killed)
+        with pytest.raises(KeyboardInterrupt):
+            salesforce.sync([salesforce.row(0, 40.0)])
+    [job] = salesforce.server.jobs.values()  # type: ignore[attr-defined]
+    assert job.state == "UploadComplete"
+    assert Deliveries(salesforce.settings.home, "salesforce").unsettled() == [job.id]
+    rows = [salesforce.row(0, 90.0)]
+    assert salesforce.sync(rows).failure is None
+    assert job.state == "Aborted"
+    assert salesforce.held(0)["score"] == 90.0
+    assert Deliveries(salesforce.settings.home, "salesforce").unsettled() == []
+
+
+def test_records_are_never_sent_to_another_host(salesforce: Harness) -> None:
+    # What answers the token's request names the organisation; it does not decide where records go.
+    salesforce.server.instance = "https://elsewhere.example"  # type: ignore[attr-defined]
+    assert salesforce.sync([salesforce.row(0)]).failure is None
+    assert salesforce.held(0)["score"] == 50.0
+
+
+def test_an_address_as_external_id_may_come_back_in_small_letters(tmp_path: Path) -> None:
+    with harness("salesforce", tmp_path, mapping={"id_field": "Email__c"}) as crm:
+        addresses = ["Ada.Okonkwo@Example.com", "bo@example.com"]
+        for place, address in enumerate(addresses):
+            crm.held(place)["Email__c"] = address.lower()
+        rows = [crm.row(place) | {"contact_id": address} for place, address in enumerate(addresses)]
+        report = crm.sync(rows)
+        assert (report.failure, report.run.counts["confirmed"]) == (None, 2)
+        assert crm.held(0)["score"] == 50.0
+
+
+def test_a_text_that_could_break_a_csv_arrives_as_it_is(salesforce: Harness) -> None:
+    topic = 'a "quoted", comma\nand a line; =1+1 \' ä'
+    assert salesforce.sync([salesforce.row(0, topic_1=topic)]).failure is None
+    assert salesforce.held(0)["topic"] == topic
+
+
+def test_half_a_batch_refused_is_half_a_batch_confirmed(hubspot: Harness) -> None:
+    hubspot.server.faults.append("half")
+    rows = [hubspot.row(n) for n in range(4)]
+    report = hubspot.sync(rows)
+    assert (report.run.counts["confirmed"], report.run.counts["refused"]) == (2, 2)
+    assert hubspot.sync(rows).run.counts["confirmed"] == 2
+
+
+def test_one_bad_record_costs_its_batch_a_few_calls_and_nobody_else_their_score(tmp_path: Path) -> None:
+    with harness("hubspot", tmp_path, count=100, crm_read_back=0) as crm:
+        crm.server.refused = {crm.ids[37]}
+        report = crm.sync([crm.row(n) for n in range(100)])
+        assert (report.run.counts["confirmed"], report.run.counts["refused"]) == (99, 1)
+        assert report.run.calls <= 15
+
+
+def test_a_forgotten_job_is_an_unknown_outcome(zendesk: Harness) -> None:
+    zendesk.server.faults.extend(["none", "none", "forget"])
+    rows = [zendesk.row(0)]
+    assert "gone before they could be read" in str(zendesk.sync(rows).failure)
+    assert zendesk.held(0)["score"] == 50.0, "it was written all the same"
+    assert zendesk.sync(rows).failure is None
+
+
+@pytest.mark.parametrize(("kind", "batch"), [("hubspot", 100), ("zendesk", 100)])
+def test_no_more_calls_than_the_batches_need(tmp_path: Path, kind: str, batch: int) -> None:
+    with harness(kind, tmp_path, count=1_050, crm_read_back=0) as crm:
+        report = crm.sync([crm.row(n) for n in range(1_050)])
+        assert report.failure is None
+        writes = sum(n for call, n in crm.server.calls.items() if "update" in call)
+        assert writes == -(-1_050 // batch)
+        assert crm.missing(1_049, crm.mapping.values(crm.row(1_049))) == []
