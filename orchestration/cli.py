@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from orchestration.commands.warehouse import CommandError
 from orchestration.connectors.registry import ConnectorError
+from orchestration.privacy.asking import PrivacyError
 from orchestration.runs import RunError
 from orchestration.settings import PROJECT_ROOT, settings
 from spark_jobs.contracts import ContractError
@@ -46,6 +47,8 @@ audiences = typer.Typer(help="People drawn for a campaign.", no_args_is_help=Tru
 app.add_typer(audiences, name="audience")
 crms = typer.Typer(help="The scores in the records of a CRM.", no_args_is_help=True)
 app.add_typer(crms, name="crm")
+privacy = typer.Typer(help="What people ask for about their own data.", no_args_is_help=True)
+app.add_typer(privacy, name="privacy")
 console = Console(highlight=False)
 
 
@@ -301,6 +304,53 @@ def crm_apply(
     console.print(f"{crm}: {report.text}", markup=False)
 
 
+Somebody = Annotated[str, typer.Argument(metavar="ACCOUNT", help="@handle@network, or a contact as CRM:ID.")]
+
+
+def _asked(who: str, what: str) -> None:
+    from orchestration.commands.privacy import request
+
+    subject, follows = request(settings(), who, what)
+    console.print(f"Written down for {escape(str(subject))}. With the next daily run: {follows}.")
+
+
+@privacy.command("opt-out")
+def opt_out(who: Somebody) -> None:
+    """Score and show this person nowhere."""
+    _asked(who, "opt_out")
+
+
+@privacy.command("erase")
+def erase(who: Somebody) -> None:
+    """Delete all that is held on this person."""
+    _asked(who, "erase")
+
+
+@privacy.command("object")
+def object_(who: Somebody) -> None:
+    """Suspend scoring until the objection is answered."""
+    _asked(who, "object")
+
+
+@privacy.command("opt-in")
+def opt_in(who: Somebody) -> None:
+    """Take back what was asked before."""
+    _asked(who, "opt_in")
+
+
+@privacy.command("report")
+def privacy_report(
+    who: Somebody,
+    out: Annotated[Path, typer.Option("--out", help="A file; written as .html and as .json.")],
+) -> None:
+    """Write all that is held on this person, and why."""
+    from orchestration.commands.privacy import report
+
+    with console.status("Looking") as status:
+        files, rows = report(settings(), who, out, lambda place: status.update(f"Looking in {escape(place)}"))
+    console.print(f"{' and '.join(map(str, files))}: {rows:,} rows", markup=False)
+
+
 @app.command()
 def demo() -> None:
     """Run 30 days of the sample network and look at the result."""
@@ -375,6 +425,7 @@ def _run() -> None:
         RunError,
         NotPublishedError,
         ConnectorError,
+        PrivacyError,
         LedgerError,
         LakeError,
         ContractError,

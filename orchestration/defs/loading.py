@@ -7,6 +7,7 @@ import dagster as dg
 from orchestration.defs.activation import sync
 from orchestration.defs.ingestion import conform, raw
 from orchestration.defs.jobs import every_night, job
+from orchestration.defs.privacy import requests, step
 from orchestration.defs.quality import checks
 from orchestration.defs.resources import Home, SparkJobs
 from orchestration.defs.scoring import publish, score
@@ -19,7 +20,9 @@ def load() -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *raw.assets,
+            requests.requests,
             conform.conform,
+            step.privacy,
             score.score,
             publish.ledger,
             baseline.validation,

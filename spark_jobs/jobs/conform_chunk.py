@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 
 import pyarrow as pa
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
@@ -16,6 +16,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.contracts import Dataset, contract, contracts
+from spark_jobs.erasure import erasure_salt, mark
 from spark_jobs.jobs.conform_files import ANSWERS, RawFile, Readable, Unreadable
 from spark_jobs.jobs.conform_finish import Finished, collect, finish_in_memory, finish_in_spark, write_refused
 from spark_jobs.jobs.conform_lake import (
@@ -37,7 +38,7 @@ from spark_jobs.lake import Lake
 from spark_jobs.transforms.conform import follows, local, topics
 from spark_jobs.transforms.conform.counting import Place, TableCount, Tally, UnbalancedError, count
 from spark_jobs.transforms.conform.duplicates import LOOK_BACK_DAYS, last_seen, mark_duplicates, sought
-from spark_jobs.transforms.conform.judging import ACCEPTED, QUARANTINED, judge
+from spark_jobs.transforms.conform.judging import ACCEPTED, QUARANTINED, SUPPRESSED, judge
 from spark_jobs.transforms.conform.suppression import (
     ERASED,
     erased_periods,
@@ -81,7 +82,8 @@ class Chunk:
     files: Sequence[Readable] = ()
     refused: Sequence[RawFile] = ()
     erased: DataFrame | None = None
-    erased_from: dict[str, list[date]] = field(default_factory=dict)
+    erased_from: follows.ErasedFrom = field(default_factory=follows.ErasedFrom)
+    salt: str = ""
     finished: dict[str, Finished] = field(default_factory=dict)
     tallies_of_answers: list[Tally] = field(default_factory=list)
     _held: list[DataFrame] = field(default_factory=list)
@@ -91,7 +93,8 @@ class Chunk:
 
         It may be run again, with other files: what it wrote is replaced.
         """
-        self.files, self.erased, self.erased_from, self.finished = files, None, {}, {}
+        self.files, self.erased, self.erased_from, self.finished = files, None, follows.ErasedFrom(), {}
+        self.salt = erasure_salt(self.lake)
         for table in written_tables():
             self.lake.discard_uncommitted(table, self.days)
         try:
@@ -185,7 +188,7 @@ class Chunk:
         return topics.inherit(fated, stored, few=self._few(dataset))
 
     def _judged(self, dataset: Dataset) -> DataFrame:
-        people = subjects(dataset) if self.erased is not None else []
+        people = subjects(dataset, self.salt) if self.erased is not None else []
         frames = [
             judge(read_cells(self.session, self.lake, group, dataset), dataset, people)
             for group in groups(self._files(dataset))
@@ -204,7 +207,7 @@ class Chunk:
             past = past_follows(self.session, self.lake, self.days[0])
             events = [frame.select(*follows.EVENT) for frame in (accepted, past) if frame is not None]
             if events:
-                state = follows.standing(reduce(DataFrame.unionByName, events), whole, self.erased)
+                state = follows.standing(reduce(DataFrame.unionByName, events), whole, self.erased, self.salt)
                 write_days(state, self.lake, FOLLOW_STATE, follows.PAIR)
         notes = {day: {"whole": day in whole} for day in self.days}
         commit_days(self.lake, FOLLOW_STATE, self.days, self.run_id, notes)
@@ -212,10 +215,12 @@ class Chunk:
     # --- all tables ---------------------------------------------------------------------------
 
     def _find_erased(self) -> None:
-        periods = erased_periods(privacy_requests(self.lake, self.days[-1]))
+        periods = erased_periods(privacy_requests(self.lake, self.days[-1], self.salt))
+        days: dict[str, list[date]] = defaultdict(list)
         for period in periods:
-            self.erased_from.setdefault(period.subject, []).append(period.first_day)
+            days[period.subject].append(period.first_day)
         if periods:
+            self.erased_from = follows.ErasedFrom(dict(days), partial(mark, self.salt))
             # From Arrow it is part of every plan; from Python objects it would be a job in each.
             rows = pa.Table.from_pylist([asdict(period) for period in periods], schema=ERASED)
             self.erased = self.session.createDataFrame(rows)
@@ -235,9 +240,11 @@ class Chunk:
         received: dict[str, Counter[Place]] = defaultdict(Counter)
         files: dict[str, Counter[Place]] = defaultdict(Counter)
         unknown: dict[str, dict[Place, set[str]]] = defaultdict(lambda: defaultdict(set))
+        erased: dict[str, Counter[Place]] = defaultdict(Counter)
         for readable in self.files:
             place = (readable.file.day, readable.file.source)
             received[readable.file.table][place] += readable.rows or 0
+            erased[readable.file.table][place] += readable.file.erased
             unknown[readable.file.table][place].update(readable.unknown)
         for broken in unreadable:
             files[broken.file.table][broken.file.day, broken.file.source] += 1
@@ -248,6 +255,11 @@ class Chunk:
         counts = []
         for table in sorted({*received, *files}):
             tallies = self.finished[table].tallies if table in self.finished else []
+            # Rows that an erasure has taken out of the raw files since they came.
+            tallies = tallies + [
+                Tally(*place, SUPPRESSED, None, rows, 0) for place, rows in erased[table].items() if rows
+            ]
+            received[table].update(erased[table])
             counts += count(table, tallies, received[table], files[table], unknown[table])
         of_answers: Counter[Place] = Counter()
         for refused in self.tallies_of_answers:

@@ -49,7 +49,8 @@ _STRICT_CSV = re.compile(rb'(?:(?:"(?:[^"]++|"")*+"|[^",\r\n]*+)(?:,|\r?\n|\Z))*
 class RawFile:
     """A file of a day of `area`, as its manifest says.
 
-    `path` is for the lake's file system, `uri` for Spark.
+    `path` is for the lake's file system, `uri` for Spark. `erased`: rows that were in it until those whom
+    they speak of were erased.
     """
 
     area: str
@@ -62,6 +63,7 @@ class RawFile:
     uri: str
     bytes: int
     sha256: str | None
+    erased: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ def _raw_file(lake: Lake, area: str, source: str, day: date, file: LakeFile) -> 
         uri=lake.uri(path),
         bytes=file.bytes,
         sha256=extra.get("sha256"),
+        erased=int(extra.get("erased", 0)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.contracts import contract
+from spark_jobs.erasure import ERASE, OPT_IN, mark, subject
 from spark_jobs.jobs.conform_files import ANSWERS, RawFile, Unreadable
 from spark_jobs.lake import Lake, LakeError, Manifest
 from spark_jobs.schemas import lake_schema
@@ -20,7 +22,7 @@ from spark_jobs.transforms.conform import follows
 from spark_jobs.transforms.conform.counting import TableCount, Tally
 from spark_jobs.transforms.conform.judging import QUARANTINED
 from spark_jobs.transforms.conform.rules import UNREADABLE_FILE
-from spark_jobs.transforms.conform.suppression import Request, subject
+from spark_jobs.transforms.conform.suppression import Request
 
 _THREADS = 8  # commits wait for the disk, not for the processor
 _COUNT_SCHEMA = pa.schema(
@@ -122,8 +124,12 @@ def _read(lake: Lake, manifest: Manifest, columns: Sequence[str]) -> pa.Table:
     return rows.append_column("day", pa.repeat(pa.scalar(manifest.day, pa.date32()), rows.num_rows))
 
 
-def privacy_requests(lake: Lake, until: date) -> list[Request]:
-    """The requests delivered up to a day, as far as they name an account or a contact."""
+def privacy_requests(lake: Lake, until: date, salt: str) -> list[Request]:
+    """The requests delivered up to a day, by the marks of those whom they name.
+
+    With them, what follows from an erasure: whatever else was the person's is erased as well (`erased_mark`),
+    and comes back with the opt-in of the account or contact that it belonged to.
+    """
     found = []
     for day, manifest in lake.manifests("privacy_requests").items():
         if day > until or not manifest.rows:
@@ -132,8 +138,25 @@ def privacy_requests(lake: Lake, until: date) -> list[Request]:
         for row in rows.to_pylist() if rows is not None else []:
             for scope, identifier in (("network", "account_id"), ("crm", "contact_id")):
                 if row[scope] is not None and row[identifier] is not None:
-                    name = subject(row[scope], row[identifier])
+                    name = mark(salt, subject(row[scope], row[identifier]))
                     found.append(Request(name, row["request"], row["requested_at"], day))
+    return found + _erased_with(lake, until, found)
+
+
+def _erased_with(lake: Lake, until: date, requests: Sequence[Request]) -> list[Request]:
+    known = lake.days("erased_mark")
+    marks = lake.read_arrow("erased_mark", known[-1]) if known else None
+    opt_ins: dict[str, list[Request]] = {}
+    for request in requests:
+        if request.request == OPT_IN:
+            opt_ins.setdefault(request.subject, []).append(request)
+    found = []
+    for row in marks.to_pylist() if marks is not None else []:
+        if row["erased_from"] > until:
+            continue
+        found.append(Request(row["mark"], ERASE, row["requested_at"], row["erased_from"]))
+        if row["owner"] != row["mark"]:
+            found += [replace(request, subject=row["mark"]) for request in opt_ins.get(row["owner"], ())]
     return found
 
 

@@ -189,12 +189,15 @@ def _input(spark: SparkSession, lake: Lake, days: list[date], yesterday: list[da
         # Few rows, and what was asked or known once holds until something else is.
         "privacy_requests": [day for day in lake.days("privacy_requests") if day <= days[-1]],
         "crm_contact_accounts": [day for day in lake.days("crm_contact_accounts") if day <= days[-1]],
+        # Whole each time it is written: the newest says it, also to a day that is made again.
+        "privacy_extension": lake.days("privacy_extension")[-1:],
     }
     tables = {name: read_days(spark, lake, name, of_days) for name, of_days in wanted.items()}
     found = {name: table for name, table in tables.items() if table is not None}
-    # A request may name a CRM's contact alone; that one is found through the contact's accounts.
-    if "privacy_requests" in found:
-        found["privacy_requests"] = found["privacy_requests"].where("network is not null")
+    # A request may name a CRM's contact alone; what follows for accounts is in privacy_extension.
+    for name in ("privacy_requests", "privacy_extension"):
+        if name in found:
+            found[name] = found[name].where("network is not null")
     return found
 
 

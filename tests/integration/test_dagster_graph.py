@@ -78,7 +78,7 @@ def test_every_table_of_the_contracts_is_an_asset(graph: dict[str, Any]) -> None
 def test_the_way_of_the_data_is_the_designs(graph: dict[str, Any]) -> None:
     parents = {key: node["parents"] for key, node in graph["nodes"].items()}
     assert parents["raw/sample"] == []
-    assert parents["lake/activities"] == parents["lake/quarantine"] == ["raw/sample"]
+    assert parents["lake/activities"] == parents["lake/quarantine"] == ["raw/requests", "raw/sample"]
     assert "lake/activities" in parents["pending/daily_score"]
     assert parents["lake/daily_score"] == ["pending/daily_score"]
     assert parents["lake/score_part"] == ["pending/score_part"]
@@ -142,4 +142,4 @@ def test_an_inbox_is_a_source_of_its_own(described_home: Path, tmp_path: Path) -
     inbox = {"STATURE_INBOX": str(tmp_path / "in"), "STATURE_NETWORKS": "inbox"}
     nodes = described(described_home, inbox)["nodes"]
     assert "raw/sample" not in nodes
-    assert nodes["lake/activities"]["parents"] == ["raw/inbox"]
+    assert nodes["lake/activities"]["parents"] == ["raw/inbox", "raw/requests"]

@@ -133,7 +133,7 @@ def test_the_days_before_a_failed_check_are_published(
 
 def test_progress_is_a_line_a_stage(first_run: subprocess.CompletedProcess[str]) -> None:
     stages = re.findall(r"^[✓✗] ([a-z ]+?) {2,}", first_run.stdout, re.MULTILINE)
-    before = ["land inbox", "conform", "check input"]
+    before = ["land inbox", "land requests", "conform", "check input", "privacy"]
     after = ["ledger", "validation", "warehouse", "publish", "result"]
     assert stages == [*before, "score", "check scores", *after]
 
@@ -201,6 +201,8 @@ def test_a_stopped_run_ends_with_its_jobs_and_a_bad_first_day_publishes_nothing(
     assert not (tmp_path / "home" / "warehouse" / "published").exists()
     assert re.findall(r"^[✓✗] ([a-z ]+?) {2,}", done.stdout, re.MULTILINE) == [
         "land inbox",
+        "land requests",
         "conform",
         "check input",
+        "privacy",
     ]

@@ -1,5 +1,6 @@
--- What each account and each contact asked for last. A request may name both. Nothing ends an erasure. Asked for two
--- things at one moment, the one that protects more counts.
+-- What each account's and each contact's requests come to. A request may name both. The newest opt-in takes back all
+-- that was asked before it; of what was asked since, the strongest counts. Asked for two things at one moment, the one
+-- that protects more does.
 with requests as (
     select
         network,
@@ -9,7 +10,8 @@ with requests as (
         request,
         requested_at
     from {{ ref('stg_privacy_requests') }}
-    where network is not null and account_id is not null
+    -- Of an erased account only a mark is left, which is nobody's id.
+    where network is not null and account_id is not null and not starts_with(account_id, 'erased:')
     union all
     select
         null as network,
@@ -20,6 +22,26 @@ with requests as (
         requested_at
     from {{ ref('stg_privacy_requests') }}
     where crm is not null and contact_id is not null
+    union all
+    -- Erased with somebody's account: it holds until the contact's own opt-in ends it there.
+    select
+        null as network,
+        null as account_id,
+        crm,
+        contact_id,
+        request,
+        cast('infinity' as timestamp) as requested_at
+    from {{ ref('stg_privacy_extension') }}
+    where network is null and request = 'erase'
+),
+
+weighed as (
+    select
+        *,
+        max(requested_at) filter (where request = 'opt_in') over (
+            partition by network, account_id, crm, contact_id
+        ) as taken_back_at
+    from requests
 )
 
 select
@@ -28,10 +50,10 @@ select
     crm,
     contact_id,
     request
-from requests
+from weighed
+where request = 'opt_in' or taken_back_at is null or requested_at >= taken_back_at
 qualify
     row_number() over (
         partition by network, account_id, crm, contact_id
-        order by
-            request = 'erase' desc, requested_at desc, list_position(['opt_out', 'object', 'opt_in'], request) asc
+        order by list_position(['erase', 'opt_out', 'object', 'opt_in'], request) asc
     ) = 1

@@ -9,6 +9,7 @@ from orchestration.defs.ingestion.raw import sources
 from orchestration.defs.partitions import SINGLE_RUN, days_of
 from orchestration.defs.resources import POOL, RETRY, Home, SparkJobs, restate_reason
 from orchestration.defs.tables import key, noted, table_spec
+from orchestration.privacy.asking import SOURCE
 from orchestration.runs import unpublished
 from spark_jobs.contracts import contracts
 
@@ -17,7 +18,7 @@ INPUTS = tuple(sorted(name for name, dataset in contracts().items() if dataset.l
 
 _BESIDE = ("quarantine", "conform_count")
 
-_raw = [key(source, "raw") for source in sources]
+_raw = [key(source, "raw") for source in (*sources, SOURCE)]
 specs = [
     *(table_spec(name, "lake", _raw, kinds=("spark", "parquet")) for name in (*INPUTS, *_BESIDE)),
     table_spec("follow_state", "lake", _raw, carried_on=True, kinds=("spark", "parquet")),

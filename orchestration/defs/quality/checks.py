@@ -123,7 +123,10 @@ def _severity(context: dg.AssetCheckExecutionContext, home: Home, some_passed: b
     # Published days that no mart has seen yet wait for the later stages as well.
     history = read_history(home.settings, home.lake)
     behind = history.published is not None and history.published != history.warehouse
-    go_on = some_passed or (behind and not restate_reason(context))
+    # Nor does privacy wait: who left with a day that fails is gone from the marts all the same.
+    days = days_of(context) if history.published else []
+    asked = any(manifest.rows for manifest in home.lake.manifests("privacy_requests", days).values())
+    go_on = some_passed or ((behind or asked) and not restate_reason(context))
     return dg.AssetCheckSeverity.WARN if go_on else dg.AssetCheckSeverity.ERROR
 
 

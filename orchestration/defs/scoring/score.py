@@ -11,6 +11,7 @@ from orchestration.defs.quality.gate import days_before_failure
 from orchestration.defs.resources import POOL, RETRY, Home, SparkJobs, restate_reason
 from orchestration.defs.tables import key, noted, table_spec
 from orchestration.ledger.publish import SCORE_TABLES
+from orchestration.privacy import PRIVACY_TABLES
 from orchestration.runs import unpublished
 from spark_jobs.contracts import contracts
 
@@ -21,6 +22,7 @@ _ELSEWHERE = {
     "follow_state",
     "check_result",
     "validation_baseline",
+    *PRIVACY_TABLES,
 }
 _LEDGER = {"ledger_leaf", "ledger_digest", "person_key"}
 STATE = tuple(
@@ -29,7 +31,8 @@ STATE = tuple(
 """Tables that a day carries on to the next: pairs, accounts, people, networks, topics."""
 
 # What the model reads; the CRM's tables go straight to the warehouse, but its customers seed trust.
-_inputs = [key(name) for name in (*INPUTS, "follow_state") if name not in {"outcomes", "service_events"}]
+_used = (*INPUTS, "follow_state", "privacy_extension")
+_inputs = [key(name) for name in _used if name not in {"outcomes", "service_events"}]
 specs = [
     *(table_spec(name, "scoring", _inputs, carried_on=True, kinds=("spark", "parquet")) for name in STATE),
     *(

@@ -14,7 +14,8 @@ begun again after a failure, writes the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
@@ -23,10 +24,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import BooleanType, StructType
 
+from spark_jobs.erasure import mark_sql, subject
 from spark_jobs.transforms.conform.judging import ACCEPTED, DUPLICATE
-from spark_jobs.transforms.conform.suppression import subject
 
-ErasedFrom = Mapping[str, Sequence[date]]
 FOLLOW, UNFOLLOW = "follow", "unfollow"
 EVENT = ("day", "network", "actor_account_id", "target_account_id", "kind", "occurred_at", "activity_id")
 STATE = ("network", "actor_account_id", "target_account_id", "since")
@@ -39,11 +39,23 @@ SAME_EVENT = f"IF({_IS_EVENT}, struct(row.kind, row.actor_account_id, row.target
 _ORDER = ("day", "occurred_at", "activity_id")
 
 
+@dataclass(frozen=True)
+class ErasedFrom:
+    """The days from which accounts are erased, by the name that `named` gives a `subject`: its mark."""
+
+    days: Mapping[str, Sequence[date]] = field(default_factory=dict)
+    named: Callable[[str], str] = str
+
+    def of(self, network: str, account: str) -> Sequence[date]:
+        """The days from which an account is erased; none for nearly all."""
+        return self.days.get(self.named(subject(network, account)), ()) if self.days else ()
+
+
 class Standing:
     """Says of one event after the other, in the order of pair, day, time and id, whether it is accepted.
 
-    `erased_from`: the days from which accounts (`suppression.subject`) are erased. What stood before is then
-    forgotten, and whoever comes back begins anew.
+    `erased_from`: the days from which accounts are erased. What stood before is then forgotten, and whoever
+    comes back begins anew.
     """
 
     def __init__(self, erased_from: ErasedFrom) -> None:
@@ -57,7 +69,7 @@ class Standing:
         """`past`: the event was accepted before the range."""
         if pair != self._pair:
             self._pair, self._day, self._stands, self._taken = pair, day, False, set()
-        if self._erased_from and any(self._day < since <= day for since in self._erasures(pair)):
+        if self._erased_from.days and any(self._day < since <= day for since in self._erasures(pair)):
             self._stands = False
         self._day = day
         follows = kind == FOLLOW
@@ -70,7 +82,7 @@ class Standing:
     def _erasures(self, pair: tuple[str, str, str]) -> Iterator[date]:
         network, *accounts = pair
         for account in accounts:
-            yield from self._erased_from.get(subject(network, account), ())
+            yield from self._erased_from.of(network, account)
 
 
 def is_snapshot_day(day: date) -> bool:
@@ -127,11 +139,13 @@ def _mark(erased_from: ErasedFrom, batches: Iterator[pa.RecordBatch]) -> Iterato
         )
 
 
-def standing(accepted: DataFrame, days: Sequence[date], erased: DataFrame | None = None) -> DataFrame:
+def standing(
+    accepted: DataFrame, days: Sequence[date], erased: DataFrame | None = None, salt: str = ""
+) -> DataFrame:
     """The follows that stand at the end of each of `days`: `STATE` and `day`.
 
     `accepted` (`EVENT`): all follows and unfollows that were accepted, or the state of an earlier day and
-    those accepted since. What stood when one of `erased` was erased is left out.
+    those accepted since. What stood when one of `erased` (marks by `salt`) was erased is left out.
     """
     next_day = f"lead(day) OVER (PARTITION BY {', '.join(PAIR)} ORDER BY {', '.join(_ORDER)})"
     follows = accepted.selectExpr("*", f"{next_day} AS ended").where(f"kind = '{FOLLOW}'")
@@ -140,8 +154,7 @@ def standing(accepted: DataFrame, days: Sequence[date], erased: DataFrame | None
     state = follows.selectExpr(*PAIR, "occurred_at AS since", "day AS begun", f"explode({stood}) AS day")
     if erased is not None:
         for account in PAIR[1:]:
-            forgotten = (
-                f"concat(network, '\u001f', {account}) = subject AND first_day > begun AND first_day <= day"
-            )
+            name = mark_sql(salt, rf"concat(network, '\u001F', {account})")
+            forgotten = f"{name} = subject AND first_day > begun AND first_day <= day"
             state = state.join(F.broadcast(erased), F.expr(forgotten), "left_anti")
     return state.select(*STATE, "day")

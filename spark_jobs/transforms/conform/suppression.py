@@ -1,73 +1,30 @@
-"""Erased people: their rows are counted and not kept, from the day their request came."""
+"""Erased people: their rows are counted and not kept, from the day their request came.
+
+They are known by their marks alone (`spark_jobs.erasure`), so that nobody need be named to be left out.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime
-from itertools import groupby
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from spark_jobs.contracts import Dataset
+from spark_jobs.erasure import PERSON_KEY, Erased, Request, erased_periods, mark_sql, subject
 from spark_jobs.transforms.conform.judging import BLANK, FATED, REFUSAL, SUPPRESSED
 
-ERASE = "erase"
+__all__ = ["ERASED", "Erased", "Request", "erased_periods", "subject", "subjects", "suppress"]
+
 ERASED = pa.schema([("subject", pa.string()), ("first_day", pa.date32()), ("end_day", pa.date32())])
 # The requests themselves are kept: the latest of them decides, and a person may come back.
 _NEVER = "privacy_requests"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One privacy request, and the day on which it was delivered."""
+def subjects(dataset: Dataset, salt: str | None = None) -> list[str]:
+    """SQL of the people that a row of the table is about, over its values; null where it names none.
 
-    subject: str
-    request: str
-    requested_at: datetime
-    day: date
-
-
-@dataclass(frozen=True, slots=True)
-class Erased:
-    """A subject is erased from `first_day` to before `end_day`; None: until further notice."""
-
-    subject: str
-    first_day: date
-    end_day: date | None
-
-
-def subject(scope: str, identifier: str) -> str:
-    """An account (`network`, id) or a contact (`crm`, id) as one text."""
-    return f"{scope}\x1f{identifier}"
-
-
-def erased_periods(requests: Iterable[Request]) -> list[Erased]:
-    """When each subject is erased: on a day, if the latest of the requests delivered by then is `erase`."""
-    periods = []
-    ordered = sorted(requests, key=lambda r: (r.subject, r.day, r.requested_at, r.request == ERASE))
-    for name, of_subject in groupby(ordered, key=lambda r: r.subject):
-        latest: Request | None = None
-        since: date | None = None
-        for day, of_day in groupby(of_subject, key=lambda r: r.day):
-            for request in of_day:
-                if latest is None or request.requested_at >= latest.requested_at:
-                    latest = request
-            erased = latest is not None and latest.request == ERASE
-            if erased and since is None:
-                since = day
-            elif not erased and since is not None:
-                periods.append(Erased(name, since, day))
-                since = None
-        if since is not None:
-            periods.append(Erased(name, since, None))
-    return periods
-
-
-def subjects(dataset: Dataset) -> list[str]:
-    """SQL of the people that a row of the table is about, over its values; null where it names none."""
+    Their marks, where the `salt` is given.
+    """
     if dataset.name == _NEVER:
         return []
     found = []
@@ -75,7 +32,11 @@ def subjects(dataset: Dataset) -> list[str]:
         if scope in dataset.columns:
             names = [f.name for f in dataset.input_fields if f.name.endswith(marker)]
             found += [rf"concat({scope}, '\u001F', {name})" for name in names]
-    return found
+    if dataset.name == "identity_links":
+        found.append(rf"concat('{PERSON_KEY}', '\u001F', person_key)")
+    if dataset.name == "crm_contact_accounts":  # these name an account by its handle alone
+        found.append(r"concat(network, '@', '\u001F', trim(LEADING '@' FROM lower(trim(handle))))")
+    return found if salt is None else [mark_sql(salt, name) for name in found]
 
 
 def suppress(judged: DataFrame, erased: DataFrame) -> DataFrame:

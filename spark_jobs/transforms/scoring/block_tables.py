@@ -75,6 +75,7 @@ NETWORK_INPUT: Mapping[str, pa.Schema] = {
     "person_account": lake_table("person_account"),
     "identity_links": lake_table("identity_links", ("method", "source")),
     "privacy_requests": lake_table("privacy_requests", ("crm", "contact_id", "source")),
+    "privacy_extension": lake_table("privacy_extension", ("crm", "contact_id")),
     "crm_contact_accounts": lake_table("crm_contact_accounts", ("crm", "contact_id", "source")),
 }
 

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_jobs.erasure import in_force
 from spark_jobs.transforms.scoring.arrays import Floats, Ints
 from spark_jobs.transforms.scoring.blocks import Rows, codes, sorted_universe
 
@@ -25,10 +26,10 @@ FOR_EVER = int(np.iinfo(np.int32).max)
 BEFORE_ALL = int(np.iinfo(np.int32).min)
 """A day number before all days, for what holds from an account's first sight."""
 
-NOTHING_FORBIDS, NEVER_ACTED, OPTED_OUT, OBJECTION, ERASED = range(5)
+NOTHING_FORBIDS, NEVER_ACTED, UNDER_18, OBJECTION, OPTED_OUT, ERASED = range(6)
 """Codes of an account's standing; the higher is the stronger where a person's accounts differ."""
 
-UNSCORED_REASONS = (None, "never_acted", "opted_out", "objection", None)
+UNSCORED_REASONS = (None, "never_acted", "under_18", "objection", "opted_out", None)
 """What is published for each code; the erased are not published at all."""
 
 REQUEST_CODES = {
@@ -37,6 +38,8 @@ REQUEST_CODES = {
     "object": OBJECTION,
     "erase": ERASED,
 }
+EXTENDED_CODES = {**REQUEST_CODES, "under_18": UNDER_18}
+"""With what holds for an account because of the contact that it belongs to."""
 
 UNHEARD = -1
 """Instead of the moment of the newest statement of an account that no link names."""
@@ -214,30 +217,39 @@ class Standings:
     valid_to: Ints
 
 
-def standing_intervals(requests: Rows, ids: pa.Array) -> Standings:
-    """Standings over time, from all privacy_requests so far.
+def standing_intervals(requests: Rows, ids: pa.Array, extended: Rows | None = None) -> Standings:
+    """Standings over time, from all privacy_requests so far and rows of privacy_extension.
 
-    The latest request of an account holds from the day it arrived; an opt-in ends the one before it,
-    except an erasure, which nothing ends. Requests of accounts that the task does not know are left
-    out.
+    What an account's requests come to (`erasure.in_force`) holds from the day on which the last of them
+    arrived. What is extended to an account holds beside that; the strongest counts. Accounts that the task
+    does not know are left out.
     """
     account = pc.index_in(requests.arrow("account_id"), value_set=ids)
     by_account: dict[int, dict[int, int]] = defaultdict(dict)
+    asked: dict[int, list[tuple[int, str]]] = defaultdict(list)
     rows = zip(
         requests.integers("day").tolist(),
         requests.integers("requested_at").tolist(),
-        [REQUEST_CODES[text] for text in requests.arrow("request").to_pylist()],
+        requests.arrow("request").to_pylist(),
         account.to_pylist(),
         strict=True,
     )
-    for day, _, code, of_account in sorted(row for row in rows if row[3] is not None):
-        standing = by_account[of_account]
-        erased = ERASED in standing.values()
-        standing[day] = ERASED if erased else code
+    for day, moment, request, of_account in sorted(row for row in rows if row[3] is not None):
+        asked[of_account].append((moment, request))
+        by_account[of_account][day] = REQUEST_CODES[in_force(asked[of_account]) or "opt_in"]
     intervals = [
         (of_account, code, day, end)
         for of_account, standing in sorted(by_account.items())
         for (day, code), end in zip(standing.items(), [*list(standing)[1:], FOR_EVER], strict=True)
     ]
+    if extended is not None and len(extended):
+        rows_of = zip(
+            pc.index_in(extended.arrow("account_id"), value_set=ids).to_pylist(),
+            [EXTENDED_CODES[text] for text in extended.arrow("request").to_pylist()],
+            extended.integers("valid_from").tolist(),
+            extended.integers("valid_to", FOR_EVER).tolist(),
+            strict=True,
+        )
+        intervals += [row for row in rows_of if row[0] is not None]
     columns = list(zip(*intervals, strict=True)) or [()] * 4
     return Standings(*(np.array(column, dtype=np.int64) for column in columns))

@@ -104,7 +104,7 @@ class NetworkInput:
                 self.ids,
                 least_confidence,
             ),
-            standing_intervals(tables["privacy_requests"], self.ids),
+            standing_intervals(tables["privacy_requests"], self.ids, tables.get("privacy_extension")),
         )
 
     def _heard_before(self) -> Heard:

@@ -54,6 +54,9 @@ LAKE = [
     "check_result",
     "validation_baseline",
     "campaign_audience",
+    "erased_mark",
+    "privacy_extension",
+    "privacy_report",
 ]
 MARTS = [
     "core.daily_score",

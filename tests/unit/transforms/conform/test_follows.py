@@ -7,14 +7,14 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_jobs.transforms.conform.follows import FOLLOW, UNFOLLOW, Standing, is_snapshot_day
+from spark_jobs.transforms.conform.follows import FOLLOW, UNFOLLOW, ErasedFrom, Standing, is_snapshot_day
 
 DAY = date(2026, 3, 2)
 PAIR = ("forum", "a", "b")
 
 
 def accepted(*events, erased=None):
-    standing = Standing(erased or {})
+    standing = Standing(ErasedFrom(erased or {}))
     return [standing.accepts(day, pair, kind, name, past) for day, pair, kind, name, past in events]
 
 

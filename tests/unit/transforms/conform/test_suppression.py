@@ -29,6 +29,11 @@ def test_a_request_that_came_late_but_is_older_changes_nothing():
     assert erased_periods(requests) == [Erased("a", DAY + timedelta(days=3), None)]
 
 
+def test_only_an_opt_in_ends_an_erasure():
+    requests = [request("a", "erase", 1, 3), request("a", "opt_out", 60, 5), request("a", "object", 90, 6)]
+    assert erased_periods(requests) == [Erased("a", DAY + timedelta(days=3), None)]
+
+
 kinds = st.sampled_from(["erase", "opt_in", "opt_out", "object"])
 requests = st.lists(
     st.builds(request, st.sampled_from("ab"), kinds, st.integers(0, 300).map(lambda h: h), st.integers(0, 8)),
@@ -38,14 +43,15 @@ requests = st.lists(
 
 
 @given(requests, st.integers(0, 10))
-def test_the_periods_are_what_the_latest_request_says_day_by_day(delivered, offset):
+def test_the_periods_are_what_was_asked_since_the_newest_opt_in_day_by_day(delivered, offset):
     day = DAY + timedelta(days=offset)
     known = [r for r in delivered if r.day <= day]
-    latest = {
-        name: max((r for r in known if r.subject == name), key=lambda r: r.requested_at, default=None)
-        for name in "ab"
-    }
-    expected = {name for name, r in latest.items() if r and r.request == "erase"}
+    expected = set()
+    for name in "ab":
+        mine = sorted((r for r in known if r.subject == name), key=lambda r: r.requested_at)
+        kinds = [r.request for r in mine]
+        since = kinds[max((n + 1 for n, k in enumerate(kinds) if k == "opt_in"), default=0) :]
+        expected |= {name} if "erase" in since else set()
     periods = erased_periods(delivered)
     found = [p.subject for p in periods if p.first_day <= day and (p.end_day is None or day < p.end_day)]
     assert sorted(found) == sorted(expected)
@@ -55,5 +61,7 @@ def test_every_person_that_a_row_names_counts():
     assert len(subjects(contract("activities"))) == 2
     assert len(subjects(contract("endorsements"))) == 2
     assert len(subjects(contract("crm_contacts"))) == 1
+    assert len(subjects(contract("crm_contact_accounts"))) == 2, "the contact, and the account by its handle"
+    assert len(subjects(contract("identity_links"))) == 2, "the account, and the key of the person"
     assert subjects(contract("privacy_requests")) == [], "or nobody could come back"
     assert subject("forum", "a") != subject("foru", "ma")

@@ -18,6 +18,7 @@ from spark_jobs.transforms.scoring.identity import (
     NOTHING_FORBIDS,
     OBJECTION,
     OPTED_OUT,
+    UNDER_18,
     Heard,
     link_intervals,
     standing_intervals,
@@ -216,11 +217,32 @@ def test_an_opt_in_ends_an_opt_out():
     assert got == [(OPTED_OUT, 1, 4), (NOTHING_FORBIDS, 4, 6), (OBJECTION, 6, None)]
 
 
-def test_nothing_ends_an_erasure():
-    assert standings_of([(1, "a001", "erase"), (2, "a001", "opt_in")]) == [
-        (ERASED, 1, 2),
-        (ERASED, 2, None),
-    ]
+def test_an_opt_in_alone_ends_an_erasure():
+    got = standings_of([(1, "a001", "erase"), (2, "a001", "opt_out"), (3, "a001", "opt_in")])
+    assert got == [(ERASED, 1, 2), (ERASED, 2, 3), (NOTHING_FORBIDS, 3, None)]
+
+
+def test_what_a_contact_asked_holds_for_its_accounts_beside_their_own_requests():
+    requests = Rows(
+        network_tables(community(6, 1, seed=1, reactions_a_day=5)[0], requests=[(4, "a001", "opt_in")])[
+            "privacy_requests"
+        ]
+    )
+    extended = Rows(
+        pa.table(
+            {
+                "account_id": ["a001", "a002", "stranger"],
+                "request": ["opt_out", "under_18", "opt_out"],
+                "valid_from": pa.array([DAY + 1, DAY, DAY], pa.int32()).cast(pa.date32()),
+                "valid_to": pa.array([None, DAY + 9, None], pa.int32()).cast(pa.date32()),
+            }
+        )
+    )
+    asked = standing_intervals(requests, pa.array(["a001", "a002"]), extended)
+    rows = zip(asked.account, asked.code, asked.valid_from - DAY, strict=True)
+    assert [tuple(map(int, row)) for row in rows] == [
+        (0, NOTHING_FORBIDS, 4), (0, OPTED_OUT, 1), (1, UNDER_18, 0)
+    ]  # fmt: skip
 
 
 def test_requests_of_strangers_are_left_out():

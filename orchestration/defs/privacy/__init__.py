@@ -1,0 +1,1 @@
+"""What people ask for about their own data, landed and carried out."""

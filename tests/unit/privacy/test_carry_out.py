@@ -1,0 +1,184 @@
+"""Erased is gone from every file of the home, and nobody else is."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from orchestration.privacy.carry_out import carry_out
+from orchestration.privacy.marks import read_marks
+from spark_jobs.erasure import erasure_salt, is_mark, mark, subject
+from tests.fixtures.lake_days import put
+from tests.fixtures.leaving_home import ADA, BLOG, BO, DAYS, FIRST, Home, activities
+
+WORDS = (ADA, BLOG, "ada@x.org", "ADA@x.org", "Ada O.", "ada.writes", "k1", '"Ada"')
+
+
+def carried_out(home: Home, day: date = DAYS[-1]):
+    return carry_out(home.settings, home.lake, [day], "run")
+
+
+@pytest.mark.parametrize(
+    "whom", [{"network": "forum", "account_id": ADA}, {"network": "blog", "account_id": BLOG}]
+)
+def test_erased_by_one_account_the_whole_person_is_gone_from_every_file(home: Home, whom) -> None:
+    before = home.everything()
+    assert all(word in before for word in WORDS)
+    home.ask("erase", **whom)
+    done = carried_out(home)
+    after = home.everything()
+    assert [word for word in WORDS if word in after] == []
+    assert "zoe@x.org" in after, "others stay"
+    assert done.erased == 1
+    assert done.unread == []
+
+
+def test_who_is_erased_by_a_contact_loses_the_accounts_that_it_is_surely_theirs(home: Home) -> None:
+    home.ask("erase", crm="c", contact_id="1")
+    carried_out(home)
+    after = home.everything()
+    assert [word for word in WORDS if word in after] == []
+    (row,) = [row for row in home.rows("crm_contacts") if row["contact_id"] == "1"]
+    assert (row["email"], row["full_name"]) == (None, None), "the contact stays, for its CRM to be emptied"
+
+
+def test_rows_of_others_stay_as_they_are(home: Home) -> None:
+    home.ask("erase", network="forum", account_id=ADA)
+    carried_out(home)
+    assert {r["activity_id"] for r in home.rows("activities", FIRST)} == {f"q{FIRST}", f"m{FIRST}"}
+    assert {r["account_id"] for r in home.rows("account_state", FIRST)} == {BO, "a-cy"}
+    raw = home.lake.manifest("raw/inbox", FIRST)
+    (csv,) = [f for f in raw.files if f.extra["table"] == "activities"]
+    text = (home.lake.local_root / "lake/raw/inbox" / f"day={FIRST}" / csv.name).read_text()
+    header, *lines = text.splitlines()
+    assert header.startswith("network,activity_id,kind")
+    assert [line.split(",")[1] for line in lines] == [f"q{FIRST}", f"m{FIRST}"]
+    assert csv.extra["erased"] == 3, "so that making the day again counts them"
+
+
+def test_what_was_received_is_still_accounted_for(home: Home) -> None:
+    home.ask("erase", network="forum", account_id=ADA)
+    carried_out(home)
+    for row in home.rows("conform_count"):
+        parts = ("accepted", "quarantined", "duplicates", "suppressed")
+        assert row["received"] == sum(row[part] for part in parts)
+    (row,) = [r for r in home.rows("conform_count", FIRST) if r["table_name"] == "activities"]
+    assert (row["accepted"], row["quarantined"], row["suppressed"]) == (2, 0, 4)
+
+
+def test_the_request_stays_by_its_mark_alone_in_the_lake_and_in_the_raw_file(home: Home) -> None:
+    home.ask("erase", network="forum", account_id=ADA)
+    carried_out(home)
+    name = mark(erasure_salt(home.lake), subject("forum", ADA))
+    (row,) = home.rows("privacy_requests")
+    assert (row["network"], row["account_id"], row["request"]) == ("forum", name, "erase")
+    assert f'"account_id": "{name}"' in home.everything()
+    assert is_mark(name)
+
+
+def test_a_step_that_was_killed_anywhere_is_finished_by_the_next(home: Home, monkeypatch) -> None:
+    home.ask("erase", network="forum", account_id=ADA)
+    commit, left = home.lake.commit, [0]
+
+    class Killed(BaseException):
+        pass
+
+    def dying(*arguments, **options):
+        if left[0] == 0:
+            raise Killed
+        left[0] -= 1
+        return commit(*arguments, **options)
+
+    for commits in (1, 2, 4, 8):
+        left[0] = commits
+        monkeypatch.setattr(home.lake, "commit", dying)
+        with pytest.raises(Killed):
+            carried_out(home)
+    monkeypatch.undo()
+    carried_out(home)
+    after = home.everything()
+    assert [word for word in WORDS if word in after] == []
+    assert all(row.cleaned_at for row in read_marks(home.lake))
+    for row in home.rows("conform_count"):
+        parts = ("accepted", "quarantined", "duplicates", "suppressed")
+        assert row["received"] == sum(row[part] for part in parts)
+
+
+def test_a_second_run_finds_nothing_to_do(home: Home) -> None:
+    home.ask("erase", network="forum", account_id=ADA)
+    carried_out(home)
+    before = {table: home.lake.manifests(table) for table in ("activities", "raw/inbox", "privacy_report")}
+    assert carried_out(home).erased == 0
+    assert before == {table: home.lake.manifests(table) for table in before}
+
+
+def test_the_report_names_every_place_that_was_searched(home: Home) -> None:
+    home.ask("erase", network="forum", account_id=ADA)
+    carried_out(home)
+    rows = {(r["place"], r["deed"]): r["rows"] for r in home.rows("privacy_report")}
+    assert rows["lake/activities", "removed"] == 12
+    assert rows["lake/quarantine", "removed"] == 4
+    assert rows["lake/pair_state", "removed"] == 8
+    assert rows["lake/score_reactor", "removed"] == 4
+    assert rows["lake/crm_contacts", "emptied"] == 1
+    assert rows["lake/privacy_requests", "replaced"] == 1
+    assert rows["raw/inbox/activities", "removed"] == 12
+    assert rows["lake/daily_score", "nothing_found"] == 0
+    assert rows["warehouse", "rebuilt"] == 0
+    assert len({r["request"] for r in home.rows("privacy_report")}) == 1
+
+
+def test_rows_that_come_again_leave_the_raw_files_as_well(home: Home) -> None:
+    """The next day's files speak of the erased; conform counted them as suppressed and kept none."""
+    home.ask("erase", network="forum", account_id=ADA, day=DAYS[-2])
+    carried_out(home, DAYS[-2])
+    home.deliver(DAYS[-1])
+    counted = home.rows("conform_count", DAYS[-1])
+    for row in counted:
+        row["suppressed"] = 1
+    put(home.lake, "conform_count", DAYS[-1], counted)
+    assert ADA in home.everything()
+    carried_out(home)
+    assert ADA not in home.everything()
+
+
+def test_whoever_opts_in_again_begins_anew(home: Home) -> None:
+    home.ask("erase", day=DAYS[1], network="forum", account_id=ADA)
+    home.ask("opt_in", day=DAYS[3], network="forum", account_id=ADA)
+    carried_out(home)
+    assert [ADA in {r["actor_account_id"] for r in home.rows("activities", d)} for d in DAYS] == [
+        False, False, False, True
+    ]  # fmt: skip
+    assert BLOG not in home.everything(), "each account comes back by its own opt-in"
+    assert home.rows("privacy_requests", DAYS[3])[0]["account_id"] == ADA
+
+
+def test_what_a_contact_asks_holds_for_the_accounts_and_ends_with_its_opt_in(home: Home) -> None:
+    home.ask("opt_out", day=DAYS[1], crm="c", contact_id="1")
+    carried_out(home)
+    rows = home.rows("privacy_extension", DAYS[-1])
+    assert {(r["network"], r["account_id"], r["request"], r["valid_from"], r["valid_to"]) for r in rows} == {
+        ("forum", ADA, "opt_out", DAYS[1], None),
+        ("blog", BLOG, "opt_out", DAYS[1], None),
+    }
+    home.ask("opt_in", day=DAYS[3], crm="c", contact_id="1")
+    carried_out(home)
+    assert {r["valid_to"] for r in home.rows("privacy_extension", DAYS[-1])} == {DAYS[3]}
+    assert len(home.rows("activities", FIRST)) == len(activities(FIRST)), "an opt-out deletes nothing"
+
+
+def test_an_erased_account_s_contact_is_known_to_be_emptied(home: Home) -> None:
+    home.ask("erase", network="forum", account_id=ADA)
+    carried_out(home)
+    rows = home.rows("privacy_extension", DAYS[-1])
+    assert [(r["account_id"], r["crm"], r["contact_id"], r["request"]) for r in rows] == [
+        (None, "c", "1", "erase")
+    ]
+    assert carried_out(home).extended == 1, "also when nothing is left to find it by"
+
+
+def test_a_home_without_requests_is_left_alone(home: Home) -> None:
+    before = home.lake.manifests("activities")
+    assert carried_out(home).rows == 0
+    assert home.lake.manifests("activities") == before
