@@ -124,6 +124,8 @@ def map_day(settings: Settings, lake: Lake, module: NetworkModule, day: date, ru
             else:
                 counts.refused[refused.reason] += 1
                 sheets.refuse(refused, at)
+        if sheets.accounts:
+            counts.rows["accounts"] = len(sheets.accounts)
         files = [_keep(lake, network.name, day, name, path, rows) for name, path, rows in sheets.close()]
     notes = {"mapping": version_of(module, settings), "raw": raw.written_at.isoformat()} | counts.as_json()
     return lake.commit(table, day, sorted(files, key=lambda file: file.name), run_id, notes)
@@ -147,7 +149,11 @@ def _mapped(
 
 
 class _Sheets:
-    """One Parquet file a table, written as rows come."""
+    """One Parquet file a table, written as rows come; of each account one snapshot, of all that was said.
+
+    Services describe an account in full once and by its name alone beside each thing it did. The newest
+    snapshot counts, so what a later line leaves out must not hide what an earlier one said.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -155,6 +161,7 @@ class _Sheets:
         self._columns: dict[str, dict[str, list[Any]]] = {}
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._rows: Counter[str] = Counter()
+        self.accounts: dict[tuple[Any, str], dict[str, Any]] = {}
 
     def add(self, row: Row) -> Refused | None:
         """Take a row; or say why its values cannot be what its contract has there."""
@@ -169,7 +176,12 @@ class _Sheets:
                 return Refused(
                     reason, f"{row.table}.{name}: a {type(value).__name__} that is no {known[name].type}"
                 )
-        self._append(row.table, schema_of(dataset), row.values)
+        if row.table == "accounts" and isinstance(row.values.get("account_id"), str):
+            said = {name: value for name, value in row.values.items() if value is not None}
+            key = (row.values.get("network"), row.values["account_id"])
+            self.accounts.setdefault(key, {}).update(said)
+        else:
+            self._append(row.table, schema_of(dataset), row.values)
         return None
 
     def refuse(self, refused: Refused, at: int) -> None:
@@ -179,6 +191,8 @@ class _Sheets:
 
     def close(self) -> Iterator[tuple[str, Path, int]]:
         """Name, path and number of rows of each file."""
+        for account in self.accounts.values():
+            self._append("accounts", schema_of(self._datasets["accounts"]), account)
         for name in sorted(self._columns):
             self._flush(name)
             self._writers[name].close()

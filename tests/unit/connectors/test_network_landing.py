@@ -81,7 +81,7 @@ def test_a_day_lands_as_answers_and_as_rows(settings: Settings, lake: Lake, serv
     assert {k: rows.notes[k] for k in ("answers", "failed", "rows", "refused")} == {
         "answers": 12,
         "failed": 0,
-        "rows": {"accounts": 18, "activities": 18, "deletions": 1},
+        "rows": {"accounts": 4, "activities": 18, "deletions": 1},
         "refused": {"bad_type": 2},
     }
     assert len(rows_of(lake, "activities")) == 18
@@ -238,6 +238,26 @@ def test_rows_that_no_contract_knows_are_refused(
     counts = lake.manifest("mapped/bluesky", DAY).notes  # type: ignore[union-attr]
     assert counts["rows"] == {}
     assert counts["refused"] == {"bad_text": 12, "bad_type": 36, "missing_column": 24, "out_of_range": 12}
+
+
+def test_what_is_said_of_an_account_adds_up(
+    settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = {"network": "bluesky", "account_id": "ada", "observed_at": NOON_AFTER}
+    later = NOON_AFTER + timedelta(minutes=1)
+
+    def said(answer: Any, reading: Any) -> Iterator[Any]:
+        if answer.endpoint == "profiles":
+            yield mapped.Row("accounts", ada | {"handle": "ada", "is_verified": True, "followers": 7})
+            yield mapped.Row("accounts", ada | {"handle": "ada", "is_verified": None, "followers": 8})
+            yield mapped.Row("accounts", ada | {"handle": "ada.new", "observed_at": later})
+
+    monkeypatch.setattr(bluesky, "rows", said)
+    land(settings, DAY)
+    (row,) = rows_of(lake, "accounts")
+    assert {name: value for name, value in row.items() if value is not None} == {
+        **ada, "handle": "ada.new", "is_verified": True, "followers": 8, "observed_at": later,
+    }  # fmt: skip
 
 
 def test_the_registry_leads_here(settings: Settings, lake: Lake) -> None:
