@@ -133,6 +133,9 @@ class Settings(BaseSettings):
         description="Secrets of CRMs without settings of their own, as JSON by name: a connection string "
         "(postgres), a header's value (http).",
     )
+    crm_fields: str | None = Field(
+        None, description="Folder of files that say which of a CRM's fields hold handles, value and the like."
+    )
     salesforce_url: str | None = Field(None, description="https://<company>.my.salesforce.com")
     salesforce_client_id: str | None = Field(None, description="Consumer key of a connected app.")
     salesforce_client_secret: SecretStr | None = Field(None, description="Its secret (client credentials).")
@@ -207,7 +210,7 @@ class Settings(BaseSettings):
             "taxonomy_unknown": self.taxonomy_unknown,
         }
 
-    @field_validator("home", "inbox", "campaigns", "crm_mappings")
+    @field_validator("home", "inbox", "campaigns", "crm_mappings", "crm_fields")
     @classmethod
     def _absolute(cls, value: str | None) -> str | None:
         # Subprocesses run in other folders; a relative home would mean another place there.

@@ -78,6 +78,7 @@ class _Wish:
     key: str
     host: str
     own: bool  # the network's own host, to which credentials go
+    noting: tuple[str, ...] = ()  # headers of the answer that go into its `about`
 
 
 @dataclass(frozen=True)
@@ -138,13 +139,16 @@ class Client:
         method: str = "GET",
         json: Any = None,
         form: Form = "json",
+        noting: tuple[str, ...] = (),
     ) -> Answer:
-        """One answer. `form`: what the body must be; text takes anything (feeds).
+        """One answer. `form`: what the body must be; text takes anything (feeds). `noting`: headers of the
+        answer, by the name under which they then stand in its `about`.
 
         AnswerError, ConnectorError.
         """
         request = self._request(path_or_url, params, headers, method, json)
-        return self._ask(self._wish(endpoint, request, about, form)).answer
+        wish = replace(self._wish(endpoint, request, about, form), noting=noting)
+        return self._ask(wish).answer
 
     def pages(
         self,
@@ -291,7 +295,11 @@ class Client:
         """Write an answer down as it may be kept; as it came, it is handed on."""
         received = datetime.fromtimestamp(self._clock(), UTC)
         text = reply.text(wish.form)
-        answer = Answer(self.network.name, wish.endpoint, wish.url, reply.status, text, received, wish.about)
+        noted = {
+            name: value for name in wish.noting if (value := reply.headers.get(name.lower())) is not None
+        }
+        about = {**wish.about, **noted}
+        answer = Answer(self.network.name, wish.endpoint, wish.url, reply.status, text, received, about)
         if failed and reply.status not in self.network.gone:
             # No more than tells what went wrong: an error page is nobody's content, and may hold anything.
             stored = replace(answer, body=text[:_ERROR_BODY])

@@ -46,6 +46,7 @@ class Network:
     optional: tuple[str, ...] = ()
     history_days: int = 90
     gone: tuple[int, ...] = (410,)
+    from_beginning: bool = False
     later: Callable[[int, bytes, float], float | None] | None = None
     meant: Callable[[int, str], int] = lambda status, _: status
 

@@ -157,7 +157,9 @@ def _asked_for(accounts: int, requests: int, since: datetime, day: date) -> list
     said = []
     if not accounts and not requests:
         said.append("nobody to ask for: stature watch add @handle@network")
-    if since < pulling.midnight(day):
+    if since == pulling.BEGINNING:
+        said.append("asked for all that is there")
+    elif since < pulling.midnight(day):
         said.append(f"asked since {since:%Y-%m-%d %H:%M}, because days before it were not had whole")
     return said
 

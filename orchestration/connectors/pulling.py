@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
@@ -28,6 +28,8 @@ from spark_jobs.lake import Manifest
 
 LONGEST_CATCH_UP = timedelta(days=90)
 """Older activities are refused by the contract."""
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 _ASK_AGAIN_DAYS = 3  # so long is asked again for what a service failed to give
 
@@ -101,9 +103,12 @@ def first_moment(network: Network, day: date, before: Mapping[date, Manifest]) -
     """Since when the pull of a day asks: since the last pull's end, within what the network can still give.
 
     `before`: the network's raw manifests. Days that were missed count for nothing, and of days for which a
-    service failed to give something, the last three are asked for again.
+    service failed to give something, the last three are asked for again. A network that is asked from the
+    beginning misses nothing, however long ago that is.
     """
     pulled = [m for d, m in sorted(before.items()) if d < day and "missed" not in m.notes]
+    if network.from_beginning:
+        return _unbroken(pulled, day)
     since = midnight(day)
     if pulled:
         since = min(since, _ends(pulled[-1]))
@@ -114,6 +119,12 @@ def first_moment(network: Network, day: date, before: Mapping[date, Manifest]) -
             since = min(since, max(earlier, midnight(day) - timedelta(days=_ASK_AGAIN_DAYS)))
     window = min(LONGEST_CATCH_UP, timedelta(days=network.history_days))
     return max(since, midnight(day + timedelta(days=1)) - max(window, timedelta(days=1)))
+
+
+def _unbroken(pulled: Sequence[Manifest], day: date) -> datetime:
+    """Since the end of the last pull that was whole; since ever, where there was none."""
+    whole = [manifest for manifest in pulled if manifest.notes.get("complete", True)]
+    return min(midnight(day), _ends(whole[-1])) if whole else BEGINNING
 
 
 def _ends(manifest: Manifest) -> datetime:

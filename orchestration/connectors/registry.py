@@ -29,13 +29,16 @@ CONNECTORS: Mapping[str, str] = {
     "facebook": "orchestration.connectors.facebook",
     "feeds": "orchestration.connectors.feeds",
     "github": "orchestration.connectors.github",
+    "hubspot": "orchestration.connectors.hubspot",
     "instagram": "orchestration.connectors.instagram",
     "linkedin": "orchestration.connectors.linkedin",
     "mastodon": "orchestration.connectors.mastodon",
+    "salesforce": "orchestration.connectors.salesforce",
     "sample": "orchestration.connectors.sample",
     "wordpress": "orchestration.connectors.wordpress",
     "x": "orchestration.connectors.x",
     "youtube": "orchestration.connectors.youtube",
+    "zendesk": "orchestration.connectors.zendesk",
 }
 """Module of each network, by the name that STATURE_NETWORKS uses."""
 

@@ -31,6 +31,17 @@ handles as (
     group by crm, contact_id, network, handle
 ),
 
+-- A page that several contacts name is their company's or their family's, and tells nobody from the others.
+pages as (
+    select
+        crm,
+        contact_id,
+        {{ web_page('given') }} as page
+    from handles
+    where network = 'web' and {{ web_page('given') }} != ''
+    qualify count(distinct contact_id) over (partition by crm, {{ web_page('given') }}) = 1
+),
+
 links as (
     select
         network,
@@ -57,15 +68,15 @@ linked as (
     where links.share > 0
     union all
     select
-        handles.crm,
-        handles.contact_id,
+        pages.crm,
+        pages.contact_id,
         links.network,
         links.account_id,
         links.confidence
-    from handles
+    from pages
     inner join links
-        on {{ web_page('handles.given') }} = {{ web_page('links.person_key') }}
-    where handles.network = 'web' and links.share > 0 and {{ web_page('handles.given') }} != ''
+        on pages.page = {{ web_page('links.person_key') }}
+    where links.share > 0
 ),
 
 -- A handle is one account's at a time: whoever was seen with it last has it now.

@@ -11,7 +11,7 @@ with events as (
         resolved is not null or satisfied is not null as is_known,
         coalesce(not resolved, false) or coalesce(not satisfied, false) as has_failed
     from {{ ref('stg_service_events') }}
-    qualify row_number() over (partition by crm, event_id order by day desc) = 1
+    qualify row_number() over (partition by crm, event_id order by day desc, updated_at desc nulls last) = 1
 ),
 
 placed as (

@@ -8,5 +8,6 @@ select
     occurred_at,
     resolved,
     satisfied,
+    updated_at,
     day
 from {{ lake_rows('service_events', is_incremental()) }}

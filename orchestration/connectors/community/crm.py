@@ -142,16 +142,19 @@ def service_events(network: Network, known: Contacts, day_number: int) -> pa.Tab
     index = np.repeat(known.index, rng.poisson(SERVICE_A_DAY, size=len(known.index)))
     count = len(index)
     resolved = rng.random(count) < 0.75
+    kind = chosen(_SERVICE, np.searchsorted([0.5, 0.8, 0.93], rng.random(count), side="right"))
+    occurred_at = _office_hours(network, day_number, count, rng)
     return table(
         "service_events",
         {
             "crm": constant(CRM, count),
             "contact_id": known.ids(index, network.settings.seed),
             "event_id": _event_ids("S", day_number, count),
-            "kind": chosen(_SERVICE, np.searchsorted([0.5, 0.8, 0.93], rng.random(count), side="right")),
-            "occurred_at": _office_hours(network, day_number, count, rng),
+            "kind": kind,
+            "occurred_at": occurred_at,
             "resolved": pa.array(resolved),
             "satisfied": where(rng.random(count) < 0.7, resolved & (rng.random(count) < 0.6)),
+            "updated_at": occurred_at,
         },
     )
 

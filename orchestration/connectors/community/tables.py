@@ -49,7 +49,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         "crm_contact_accounts": {"crm": _TEXT, "contact_id": _TEXT, "network": _TEXT, "handle": _TEXT},
         "service_events": {
             "crm": _TEXT, "contact_id": _TEXT, "event_id": _TEXT, "kind": _TEXT, "occurred_at": TIME,
-            "resolved": _FLAG, "satisfied": _FLAG,
+            "resolved": _FLAG, "satisfied": _FLAG, "updated_at": TIME,
         },
         "outcomes": {
             "outcome_id": _TEXT, "crm": _TEXT, "contact_id": _TEXT, "kind": _TEXT, "amount": _NUMBER,

@@ -1,0 +1,217 @@
+"""Salesforce: records become contract rows, by REST and in bulk, and the window is what changed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+
+from orchestration.connectors import salesforce
+from orchestration.connectors.answers import Answer
+from orchestration.connectors.client import AnswerError
+from orchestration.connectors.network import ConnectorError
+from tests.fixtures.crm_answers import assert_well_formed
+from tests.fixtures.network_answers import damaged, fixture, pulling, reading, refusals, same_when_kept, table
+from tests.fixtures.replay_server import recorded
+
+GIVEN = {"salesforce_token": "t0ken"}
+JOBS = "https://acme.my.salesforce.com/services/data/v62.0/jobs/query"
+
+
+def at(hour: int, day: int = 10) -> datetime:
+    return datetime(2026, 3, day, hour, tzinfo=UTC)
+
+
+def found(endpoint: str, number: int = 0) -> list[Any]:
+    return list(salesforce.rows(fixture("salesforce", endpoint)[number], reading()))
+
+
+def test_contacts_that_changed_that_day() -> None:
+    rows = found("contacts")
+    assert table(rows, "crm_contacts") == [
+        {
+            "crm": "salesforce", "contact_id": "003A", "email": "ada@example.org",
+            "full_name": "Ada Lovelace", "region": "United Kingdom", "lifetime_value": None, "currency": None,
+            "customer_since": date(2020, 5, 6), "birth_year": 1985, "legal_basis": None, "updated_at": at(9),
+        }
+    ]  # fmt: skip
+    assert len(rows) == 1
+    assert refusals(found("contacts", 1)) == [("bad_type", "contacts: Birthdate")]
+
+
+def test_cases_are_settled_open_or_failed() -> None:
+    def case(event: str, kind: str, resolved: bool | None) -> dict[str, Any]:
+        return {
+            "crm": "salesforce", "contact_id": "003A", "event_id": event, "kind": kind,
+            "occurred_at": at(10, 1), "resolved": resolved, "satisfied": None, "updated_at": at(10),
+        }  # fmt: skip
+
+    rows = found("cases")
+    assert table(rows, "service_events") == [
+        case("500A", "call", True),
+        case("500B", "case", None),
+        case("500C", "case", False),
+    ]
+    assert len(rows) == 3
+
+
+def test_won_opportunities_are_orders() -> None:
+    rows = found("opportunities")
+    assert table(rows, "outcomes") == [
+        {
+            "outcome_id": "006A", "crm": "salesforce", "contact_id": "003A", "kind": "order",
+            "amount": 1200.5, "occurred_at": at(0, 9), "campaign_id": "701X",
+        },
+        {
+            "outcome_id": "006C", "crm": "salesforce", "contact_id": "003A", "kind": "order",
+            "amount": None, "occurred_at": at(11), "campaign_id": None,
+        },
+    ]  # fmt: skip
+
+
+def test_bulk_results_are_read_as_queries_are() -> None:
+    [contact] = table(found("contacts_bulk"), "crm_contacts")
+    assert (contact["contact_id"], contact["full_name"]) == ("003A", 'Ada "the first" Lovelace')
+    assert (contact["region"], contact["birth_year"], contact["updated_at"]) == (None, None, at(9))
+
+
+def test_a_pull_takes_every_page_and_twice_gives_the_same(tmp_path: Path) -> None:
+    with pulling(salesforce, recorded("salesforce"), tmp_path, **GIVEN) as pull:
+        first = pull.run()
+        assert pull.server.missed == []
+        assert {row.table for row in first if hasattr(row, "table")} == {
+            "crm_contacts",
+            "service_events",
+            "outcomes",
+        }
+        assert refusals(first) == [("bad_type", "contacts: Birthdate")]
+        asked = sum(pull.server.calls.values())
+        assert asked == 7
+        assert all(headers["Authorization"] == "Bearer t0ken" for _, headers in pull.server.asked)
+        assert pull.run() == first
+        assert sum(pull.server.calls.values()) == asked, "what the journal holds is not asked for again"
+        assert salesforce.check(pull.client).endswith("99872 requests left today")
+    assert "t0ken" not in (tmp_path / "salesforce.jsonl").read_text()
+
+
+def _bulk(states: list[str]) -> list[dict[str, Any]]:
+    """The fixture's answers, with enough contacts for a job that goes through these states."""
+    lines = [line for line in recorded("salesforce") if line["endpoint"] != "count"]
+    counts = [line for line in recorded("salesforce") if line["endpoint"] == "count"]
+    counts[0]["body"]["totalSize"] = salesforce.BULK_FROM
+    for line in counts[1:]:
+        line["body"]["totalSize"] = 0
+    job = {"id": "750A", "operation": "query", "object": "Contact", "apiVersion": 62.0}
+    made = {"endpoint": "bulk_job", "url": JOBS, "status": 200, "body": job | {"state": "UploadComplete"}}
+    polls = [
+        {"endpoint": "bulk_job", "url": f"{JOBS}/750A", "status": 200, "body": job | {"state": state}}
+        for state in states
+    ]
+    return [*lines, *counts, made, *polls]
+
+
+def test_many_records_come_as_one_job(tmp_path: Path) -> None:
+    waited: list[float] = []
+    with pulling(salesforce, _bulk(["InProgress", "InProgress", "JobComplete"]), tmp_path, **GIVEN) as pull:
+        pull.client._wait = waited.append
+        rows = pull.run()
+        assert [row["contact_id"] for row in table(rows, "crm_contacts")] == ["003A", "003D"]
+        assert waited == [15.0, 15.0]
+        assert pull.server.missed == []
+        asked = sum(pull.server.calls.values())
+        assert pull.run() == rows
+        assert sum(pull.server.calls.values()) == asked
+        assert waited == [15.0] * 4, "polls are waited for in the same way, answered by the journal"
+
+
+@pytest.mark.parametrize("state", ["Failed", "Aborted"])
+def test_a_job_that_fails_is_asked_for_another_day(tmp_path: Path, state: str) -> None:
+    with (
+        pulling(salesforce, _bulk([state]), tmp_path, **GIVEN) as pull,
+        pytest.raises(AnswerError, match=f"ended the job as {state}") as error,
+    ):
+        pull.run()
+    assert error.value.again
+
+
+def test_a_job_whose_locator_comes_back_ends(tmp_path: Path) -> None:
+    lines = _bulk(["JobComplete"])
+    for line in lines:
+        if line["endpoint"] == "contacts_bulk":
+            line["headers"]["Sforce-Locator"] = "MTAw"
+    with pulling(salesforce, lines, tmp_path, **GIVEN) as pull:
+        assert len(table(pull.run(), "crm_contacts")) == 2
+        assert pull.client.notes == ["contacts_bulk: a locator came back, and the results end there"]
+
+
+def test_a_cursor_that_comes_back_ends_the_list(tmp_path: Path) -> None:
+    lines = recorded("salesforce")
+    lines[2]["body"] |= {"done": False, "nextRecordsUrl": lines[1]["body"]["nextRecordsUrl"]}
+    with (
+        pulling(salesforce, lines, tmp_path, **GIVEN) as pull,
+        pytest.raises(AnswerError, match="a cursor came back"),
+    ):
+        pull.run()
+
+
+def test_without_a_token_the_setting_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ConnectorError, match="STATURE_SALESFORCE_TOKEN, or STATURE_SALESFORCE_CLIENT_ID"),
+        pulling(salesforce, [], tmp_path),
+    ):
+        pass
+
+
+def test_a_connected_app_asks_for_its_token(tmp_path: Path) -> None:
+    url = "https://acme.my.salesforce.com/services/oauth2/token"
+    token = {"endpoint": "token", "url": url, "status": 200, "body": {"access_token": "fresh"}}
+    app = {"salesforce_client_id": "app", "salesforce_client_secret": "s3cret"}
+    with pulling(salesforce, [*recorded("salesforce"), token], tmp_path, **app) as pull:
+        pull.run()
+        headers = [headers.get("Authorization") for url, headers in pull.server.asked if "oauth2" not in url]
+        assert set(headers) == {"Bearer fresh"}
+    with (
+        pytest.raises(ConnectorError, match=r"refuses the connected app \(404\)") as error,
+        pulling(salesforce, [], tmp_path, **app),
+    ):
+        pass
+    assert "s3cret" not in str(error.value)
+
+
+def test_what_is_stored_gives_the_same_rows() -> None:
+    same_when_kept(salesforce.rows, salesforce.kept, fixture("salesforce"), reading())
+
+
+@given(damaged([answer for answer in fixture("salesforce") if not answer.endpoint.endswith("_bulk")]))
+@hypothesis_settings(max_examples=100, deadline=None)
+def test_no_body_breaks_the_mapping(answer: Any) -> None:
+    assert_well_formed(salesforce.rows(answer, reading()))
+
+
+def test_recorded_queries_are_read_or_refused() -> None:
+    folder = Path(__file__).resolve().parents[4] / "shared" / "data" / "api"
+    if not (file := folder / "salesforce.jsonl.gz").exists():
+        pytest.skip(f"the recorded answers are not in {folder}")
+    about = fixture("salesforce", "contacts")[0].about
+    counted: Counter[str] = Counter()
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        for line in map(json.loads, lines):
+            if line["method"] == "GET" and line["status"] == 200 and "/query/" in line["url"]:
+                answer = Answer("salesforce", "contacts", line["url"], 200, line["body"], at(9), about)
+                records = answer.json()["records"]
+                found = list(salesforce.rows(answer, reading()))
+                # No record of these was asked for with the moment of its change.
+                assert refusals(found) == [("null_required", "contacts: SystemModstamp")] * len(records)
+                counted.update(
+                    answers=1, records=len(records), lists_that_go_on="nextRecordsUrl" in line["body"]
+                )
+    print(dict(counted))  # noqa: T201
+    assert counted["answers"] > 50
+    assert counted["records"] > 50
