@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.connectors import bluesky
 from orchestration.connectors.registry import CONNECTORS
 
 SCHEMAS = Path(__file__).parents[4] / "shared" / "data" / "schemas"
@@ -14,6 +15,24 @@ PLACES = {
     "x": ("x/openapi-v2.json", ("components", "schemas")),
     "youtube": ("youtube/youtube.v3.json", ("schemas",)),
 }
+
+
+def test_described_fields_of_bluesky() -> None:
+    """Its description is one lexicon a file: `app.bsky.feed.defs#postView` is in app/bsky/feed/defs.json."""
+    lexicons = SCHEMAS / "bluesky" / "lexicons"
+    if not lexicons.exists():
+        pytest.skip("the descriptions of ../shared/data are not here")
+    wrong = []
+    for name, fields in bluesky.FIELDS.items():
+        file, _, part = name.partition("#")
+        found = json.loads((lexicons / f"{file.replace('.', '/')}.json").read_text())["defs"][part or "main"]
+        properties = found.get("record", found)["properties"]
+        wrong += [
+            f"{name}.{field}: {properties.get(field, {}).get('type')} and not {expected}"
+            for field, expected in fields.items()
+            if properties.get(field, {}).get("type") != expected
+        ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("network", PLACES)

@@ -20,7 +20,7 @@ from orchestration.connectors.reports import Landing, LandingReport
 from orchestration.connectors.watch import change
 from orchestration.settings import Settings
 from spark_jobs.lake import Lake
-from tests.fixtures.network_pull import DAY, NOON_AFTER
+from tests.fixtures.network_answers import DAY, RECEIVED
 from tests.fixtures.replay_server import ReplayServer, recorded, serving
 
 NEXT = DAY + timedelta(days=1)
@@ -35,7 +35,7 @@ def server() -> Iterator[ReplayServer]:
 @pytest.fixture
 def settings(tmp_path: Path, server: ReplayServer) -> Settings:
     settings = Settings(_env_file=None, home=str(tmp_path), networks=("bluesky",), bluesky_url=server.url)
-    change(settings.home, "add", [("bluesky", "ada.example"), ("bluesky", "gone.example")], NOON_AFTER)
+    change(settings.home, "add", [("bluesky", "ada.example"), ("bluesky", "gone.example")], RECEIVED)
     return settings
 
 
@@ -44,7 +44,7 @@ def lake(settings: Settings) -> Lake:
     return Lake(settings.home)
 
 
-def land(settings: Settings, *days: date, now: datetime = NOON_AFTER) -> list[LandingReport]:
+def land(settings: Settings, *days: date, now: datetime = RECEIVED) -> list[LandingReport]:
     landing = Landing(settings, Lake(settings.home), "bluesky", days, days[0], "run")
     return land_network(landing, bluesky, wait=lambda _: None, clock=now.timestamp)
 
@@ -72,8 +72,8 @@ def test_a_day_lands_as_answers_and_as_rows(settings: Settings, lake: Lake, serv
     }  # fmt: skip
     assert json.loads(answers[1]["about"]) == {"account_id": "did:plc:ada"}
     assert (raw.notes["since"], raw.notes["until"]) == (
-        "2026-01-15T00:00:00+00:00",
-        "2026-01-16T00:00:00+00:00",
+        "2026-03-10T00:00:00+00:00",
+        "2026-03-11T00:00:00+00:00",
     )
     assert {k: raw.notes[k] for k in ("accounts", "requests", "complete")} == {
         "accounts": 2, "requests": 12, "complete": True
@@ -99,7 +99,7 @@ def test_no_words_are_kept_unless_asked_for(settings: Settings, lake: Lake, tmp_
     assert not [word for word in ("secret", "hidden", "private", "avatar") if word in words]
     assert "#Football" in words
     keeping = settings.model_copy(update={"home": str(tmp_path / "other"), "keep_text": True})
-    change(keeping.home, "add", [("bluesky", "ada.example"), ("bluesky", "gone.example")], NOON_AFTER)
+    change(keeping.home, "add", [("bluesky", "ada.example"), ("bluesky", "gone.example")], RECEIVED)
     land(keeping, DAY)
     other = Lake(keeping.home)
     words = " ".join(row["body"] for row in rows_of(other, "answers", where="raw/bluesky"))
@@ -145,7 +145,7 @@ def test_a_pull_killed_on_its_way_goes_on_where_it_was(
         def clock() -> float:
             if given >= 7:
                 raise Killed
-            return NOON_AFTER.timestamp()
+            return RECEIVED.timestamp()
 
         return clock
 
@@ -164,9 +164,9 @@ def test_a_pull_killed_on_its_way_goes_on_where_it_was(
 
 
 def test_a_network_that_is_down_is_caught_up_by_the_next_day(settings: Settings, lake: Lake) -> None:
-    land(settings, DAY - timedelta(days=1), now=NOON_AFTER - timedelta(days=1))
+    land(settings, DAY - timedelta(days=1), now=RECEIVED - timedelta(days=1))
     down = settings.model_copy(update={"bluesky_url": "http://127.0.0.1:9"})
-    first, second = land(down, DAY, NEXT, now=NOON_AFTER + timedelta(days=1))
+    first, second = land(down, DAY, NEXT, now=RECEIVED + timedelta(days=1))
     assert first.notes[0].startswith(
         "missed, and caught up by a later day: bluesky is down: profiles: no connection"
     )
@@ -176,8 +176,8 @@ def test_a_network_that_is_down_is_caught_up_by_the_next_day(settings: Settings,
     assert "missed" not in str([r.notes for r in land(settings, DAY)])
     lake.drop_day("raw/bluesky", DAY)
     land(down, DAY)
-    (late,) = land(settings, NEXT, now=NOON_AFTER + timedelta(days=1))
-    assert "asked since 2026-01-15 00:00, because days before it were not had whole" in late.notes
+    (late,) = land(settings, NEXT, now=RECEIVED + timedelta(days=1))
+    assert "asked since 2026-03-10 00:00, because days before it were not had whole" in late.notes
     days = {row["occurred_at"].date() for row in rows_of(lake, "activities", NEXT)}
     assert days == {DAY, NEXT}
 
@@ -190,7 +190,7 @@ def test_a_missed_day_that_is_published_stays(settings: Settings, lake: Lake) ->
 
 
 def test_a_pull_before_the_day_is_over_leaves_the_rest_to_the_next(settings: Settings, lake: Lake) -> None:
-    noon = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    noon = datetime(2026, 3, 10, 12, tzinfo=UTC)
     land(settings, DAY, now=noon)
     times = [row["occurred_at"] for row in rows_of(lake, "activities")]
     assert max(times) <= noon
@@ -204,11 +204,11 @@ def test_what_a_service_failed_to_give_is_asked_for_three_days_more(settings: Se
     notes = dict(lake.manifest("raw/bluesky", DAY).notes) | {"complete": False}  # type: ignore[union-attr]
     lake.commit("raw/bluesky", DAY, lake.manifest("raw/bluesky", DAY).files, "run", notes)  # type: ignore[union-attr]
     (report,) = land(settings, NEXT)
-    assert any(note.startswith("asked since 2026-01-15") for note in report.notes)
+    assert any(note.startswith("asked since 2026-03-10") for note in report.notes)
 
 
 def test_nobody_to_ask_for_is_said(settings: Settings, lake: Lake) -> None:
-    change(settings.home, "remove", [("bluesky", "ADA.example"), ("bluesky", "@gone.example")], NOON_AFTER)
+    change(settings.home, "remove", [("bluesky", "ADA.example"), ("bluesky", "@gone.example")], RECEIVED)
     (report,) = land(settings, DAY)
     assert report.notes == ("nobody to ask for: stature watch add @handle@network",)
 
@@ -227,9 +227,9 @@ def test_rows_that_no_contract_knows_are_refused(
     def strange(answer: Any, reading: Any) -> Iterator[Any]:
         yield mapped.Row("nowhere", {})
         yield mapped.Row("deletions", {"network": "bluesky", "colour": "red"})
-        yield mapped.Row("deletions", {"network": "\ud800", "content_id": "a", "deleted_at": NOON_AFTER})
-        yield mapped.Row("deletions", {"network": "bluesky", "content_id": 7, "deleted_at": NOON_AFTER})
-        yield mapped.Row("deletions", {"network": "bluesky", "deleted_at": NOON_AFTER.replace(tzinfo=None)})
+        yield mapped.Row("deletions", {"network": "\ud800", "content_id": "a", "deleted_at": RECEIVED})
+        yield mapped.Row("deletions", {"network": "bluesky", "content_id": 7, "deleted_at": RECEIVED})
+        yield mapped.Row("deletions", {"network": "bluesky", "deleted_at": RECEIVED.replace(tzinfo=None)})
         yield mapped.Row("accounts", {"followers": 2**63})
         raise KeyError("a fault of ours")
 

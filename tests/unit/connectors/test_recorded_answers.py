@@ -18,7 +18,7 @@ from tests.fixtures.recorded_answers import RECORDED, Recorded
 ALL_OF_TIME = Reading(
     date(2025, 12, 31), datetime(2000, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), topics
 )
-LEAST = {
+LEAST = {"bluesky": (13, 100), 
     "x": (20, 200), "github": (40, 300), "youtube": (30, 60), "facebook": (20, 40),
     "instagram": (20, 25), "feeds": (40, 300),
 }  # fmt: skip
