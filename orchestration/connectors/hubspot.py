@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hubspot import HubSpot
 from orchestration.connectors import fields as json_fields
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
 from orchestration.connectors.client import Client
@@ -25,7 +24,7 @@ from orchestration.connectors.crm.fields import (
     read_service_fields,
 )
 from orchestration.connectors.crm.records import Record
-from orchestration.connectors.crm.vendor import Asking
+from orchestration.connectors.crm.vendor import Asking, asked_alone
 from orchestration.connectors.network import Asked, ConnectorError, Credentials, Network
 from orchestration.settings import Settings
 
@@ -86,9 +85,7 @@ def pull(client: Client, asked: Asked) -> None:
 
 
 def check(client: Client) -> str:
-    answer = client.get("account", "/account-info/v3/details")
-    told = json_fields.node(answer.json(), "account")
-    return f"portal {json_fields.identity(told, 'portalId')}"
+    return f"portal {asked_alone(client, 'account', '/account-info/v3/details').get('portalId', '?')}"
 
 
 class _Rest:
@@ -122,6 +119,9 @@ class _Searches:
     """The searches of one pull."""
 
     def __init__(self, client: Client, asked: Asked) -> None:
+
+        from hubspot import HubSpot  # a second, which only a pull need wait for
+
         self.client, self.asked = client, asked
         self.asking = Asking(client)
         self.hubspot = HubSpot(access_token="-", api_factory=self._api)  # noqa: S106 - ours is sent

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import requests
-from simple_salesforce.api import Salesforce
 
 from orchestration.connectors import fields as json_fields
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
@@ -27,7 +26,7 @@ from orchestration.connectors.crm.fields import (
     read_service_fields,
 )
 from orchestration.connectors.crm.records import Record
-from orchestration.connectors.crm.vendor import Asking, VendorSession
+from orchestration.connectors.crm.vendor import Asking, VendorSession, asked_alone
 from orchestration.connectors.network import Asked, ConnectorError, Credentials, Network
 from orchestration.settings import Settings
 
@@ -112,15 +111,18 @@ def pull(client: Client, asked: Asked) -> None:
 
 
 def check(client: Client) -> str:
-    answer = client.get("limits", f"/services/data/v{client.settings.salesforce_version}/limits")
-    told = json_fields.maybe_node(json_fields.node(answer.json(), "limits"), "DailyApiRequests")
-    return f"{client.base}, {told.get('Remaining', '?')} requests left today"
+    limits = asked_alone(client, "limits", f"/services/data/v{client.settings.salesforce_version}/limits")
+    today = limits.get("DailyApiRequests")
+    left = today.get("Remaining", "?") if isinstance(today, dict) else "?"
+    return f"{client.base}, {left} requests left today"
 
 
 class _Query:
     """Queries of one pull, by REST or in bulk."""
 
     def __init__(self, client: Client, asked: Asked) -> None:
+        from simple_salesforce.api import Salesforce  # half a second, which only a pull need wait for
+
         self.client, self.asked = client, asked
         self.version = asked.settings.salesforce_version
         self.asking = Asking(client)

@@ -12,16 +12,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from zenpy import Zenpy
-from zenpy.lib.exception import ZenpyException
-
 from orchestration.connectors import fields as json_fields
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
 from orchestration.connectors.client import AnswerError, Client
 from orchestration.connectors.crm import rows as crm_rows
 from orchestration.connectors.crm.fields import crm_fields, read_contact_fields, read_service_fields
 from orchestration.connectors.crm.records import Record
-from orchestration.connectors.crm.vendor import Asking, VendorSession
+from orchestration.connectors.crm.vendor import Asking, VendorSession, asked_alone
 from orchestration.connectors.network import Asked, ConnectorError, Credentials, Network
 from orchestration.settings import Settings
 
@@ -58,6 +55,9 @@ def credentials(settings: Settings) -> Credentials:
 
 def pull(client: Client, asked: Asked) -> None:
     """Users and tickets that changed since; the exports end where the account stands now."""
+    from zenpy import Zenpy
+    from zenpy.lib.exception import ZenpyException
+
     known = crm_fields(NAME, asked.settings.crm_fields)
     asking = Asking(client)
     zendesk = Zenpy(subdomain="account", session=VendorSession(asking), disable_cache=True)
@@ -87,9 +87,9 @@ def _through(export: Iterable[Any], until: datetime) -> None:
 
 
 def check(client: Client) -> str:
-    answer = client.get("me", "/api/v2/users/me.json")
-    user = json_fields.a_node(json_fields.node(answer.json(), "me"), "user")
-    return f"{json_fields.maybe_text(user, 'role') or 'nobody'} at {client.base}"
+    user = asked_alone(client, "me", "/api/v2/users/me.json").get("user")
+    role = user.get("role") if isinstance(user, dict) else None
+    return f"{role or 'nobody'} at {client.base}"
 
 
 # --- mapping ----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from orchestration.connectors import fields
 from orchestration.connectors.answers import Answer, Unreadable
 from orchestration.connectors.client import AnswerError, Client
 
@@ -61,6 +62,12 @@ class Asking:
         return self.client.get(
             self.endpoint, path, params=params, about=self.about, method=method.upper(), json=json
         )
+
+
+def asked_alone(client: Client, endpoint: str, path: str) -> fields.Node:
+    """An object that is asked for by itself. AnswerError also where it is none."""
+    with Asking(client).of(endpoint):
+        return fields.node(client.get(endpoint, path).json(), endpoint)
 
 
 class VendorSession(requests.Session):
