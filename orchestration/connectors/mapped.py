@@ -20,10 +20,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.connectors import answers, contract_rows, fields, mapping
+from orchestration.connectors import (
+    answers,
+    contract_rows,
+    fields,
+    hypertext,
+    mapping,
+    sites,
+    snapshots,
+)
 from orchestration.connectors.answers import Answer, Reading, Refused, Row
 from orchestration.connectors.network import NetworkModule
 from orchestration.connectors.pulling import BODY_FAULTS, midnight, reading
+from orchestration.connectors.snapshots import settled
 from orchestration.connectors.texts import taxonomy
 from orchestration.settings import Settings
 from spark_jobs.contracts import Dataset, Field, contracts
@@ -41,6 +50,9 @@ ANSWER_SCHEMA = pa.schema(
     ]
 )
 REFUSED_SCHEMA = pa.schema([("reason", pa.string()), ("detail", pa.string()), ("answer", pa.int64())])
+
+# What mappings share: where it changes, they do.
+_SHARED = (mapping, answers, fields, contract_rows, hypertext, sites, snapshots)
 
 _AT_ONCE = 20_000  # rows of a table in memory
 _TYPES: Mapping[str, pa.DataType] = {
@@ -76,7 +88,7 @@ def table_of(network: str) -> str:
 def version_of(module: NetworkModule, settings: Settings) -> str:
     """Twelve hexadecimal digits that change when the mapping or the taxonomy does."""
     digest = hashlib.sha256(taxonomy(settings).digest.encode())
-    for part in (module, mapping, fields, contract_rows, answers):
+    for part in (module, *_SHARED):
         file = Path(str(inspect.getsourcefile(part)))  # type: ignore[arg-type]
         files = sorted(file.parent.glob("*.py")) if file.name == "__init__.py" else [file]
         for path in files:
@@ -117,7 +129,7 @@ def map_day(settings: Settings, lake: Lake, module: NetworkModule, day: date, ru
         found = _mapped(
             module, read_answers(lake, network.name, raw), reading(settings, day, since, until), counts
         )
-        for at, row in found:
+        for at, row in settled(found, day):
             refused = row if isinstance(row, Refused) else sheets.add(row)
             if refused is None:
                 counts.rows[str(row.table)] += 1  # type: ignore[union-attr]

@@ -85,6 +85,8 @@ def test_a_day_lands_as_answers_and_as_rows(settings: Settings, lake: Lake, serv
         "refused": {"bad_type": 2},
     }
     assert len(rows_of(lake, "activities")) == 18
+    seen = {row["observed_at"] for row in rows_of(lake, "accounts")}
+    assert {moment.date() for moment in seen} == {DAY}, "a snapshot of the night after belongs to the day"
     assert [(row["reason"], row["answer"]) for row in rows_of(lake, "refused")] == [
         ("bad_type", 8),
         ("bad_type", 12),
