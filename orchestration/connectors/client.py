@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json as json_text
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -43,6 +44,8 @@ MOST_PAGES = 5_000
 
 _TRIES = {"server": 5, "connection": 5, "body": 3}
 """How often a request is sent where the server fails, the connection does, or the body is not whole."""
+
+_MOST_TRIES = 7
 
 _MOST_REFUSALS = 10  # answers of 429 to one request
 _FAILED_IN_A_ROW = 3  # requests, each given up after all its tries: the host is down
@@ -331,9 +334,14 @@ class Client:
     def _persist(self, wish: _Wish) -> Reply:
         """Send a request until it is answered. TransientFault where it is given up."""
 
+        faults: Counter[str] = Counter()
+
         def over(state: RetryCallState) -> bool:
             fault = state.outcome.exception() if state.outcome else None
-            return not isinstance(fault, Fault) or state.attempt_number >= _TRIES[fault.kind]
+            if not isinstance(fault, Fault):
+                return True
+            faults[fault.kind] += 1
+            return faults[fault.kind] >= _TRIES[fault.kind] or faults.total() >= _MOST_TRIES
 
         retrying = Retrying(
             stop=over,
