@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -258,15 +258,29 @@ def rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
 
 
 def kept(answer: Answer, reduce: Callable[[str], str]) -> Answer:
-    """As it is: only the properties of `crm_fields` were asked for, and no texts are among them."""
-    return answer
+    """As it is: only the properties of `crm_fields` were asked for, and no texts are among them.
+
+    Whose a ticket or deal is goes into the object itself, so that it goes with its contact.
+    """
+    if "contacts" not in answer.about:
+        return answer
+    try:
+        contacts = json.loads(answer.about["contacts"])
+        body = json_fields.node(answer.json(), "the answer")
+        for one in json_fields.array(body, "results"):
+            if isinstance(one, dict):
+                one["contact_id"] = contacts.get(str(one.get("id")))
+        about = {name: value for name, value in answer.about.items() if name != "contacts"}
+        return replace(answer, body=json.dumps(body, separators=(",", ":"), allow_nan=False), about=about)
+    except (Unreadable, ValueError, RecursionError):
+        return replace(answer, body="")
 
 
 def _flat(value: Any) -> Any:
-    """An object's properties with its id, under a name that no property has."""
+    """An object's properties with its id and its contact, under names that no property has."""
     if not isinstance(value, dict) or not isinstance(value.get("properties"), dict):
         return value
-    return {**value["properties"], "/id": value.get("id")}
+    return {**value["properties"], "/id": value.get("id"), "/contact": value.get("contact_id")}
 
 
 _Reader = Callable[[Record, datetime], Iterable[Row | Refused]]
@@ -279,6 +293,11 @@ def _about(answer: Answer, name: str) -> str:
         raise Unreadable("missing_column", f"the request does not say {name}") from None
 
 
+def _contacts(answer: Answer) -> dict[str, str]:
+    """The contact of each object as the pull asked for them; none where the answer was stored with them."""
+    return dict(json.loads(answer.about.get("contacts", "{}")))
+
+
 def _contact(answer: Answer) -> _Reader:
     fields = read_contact_fields(_about(answer, "fields"))
     return lambda record, updated: crm_rows.contact_rows(
@@ -287,11 +306,11 @@ def _contact(answer: Answer) -> _Reader:
 
 
 def _ticket(answer: Answer) -> _Reader:
-    fields, contacts = read_service_fields(_about(answer, "fields")), json.loads(_about(answer, "contacts"))
+    fields, contacts = read_service_fields(_about(answer, "fields")), _contacts(answer)
 
     def read(record: Record, updated: datetime) -> Iterator[Row]:
         ticket = record.required("/id")
-        if contact := contacts.get(ticket):
+        if contact := contacts.get(ticket) or record.text("/contact"):
             opened = record.required_moment(_OPENED)
             yield crm_rows.service_row(NAME, record, ticket, contact, opened, updated, fields)
 
@@ -299,11 +318,11 @@ def _ticket(answer: Answer) -> _Reader:
 
 
 def _deal(answer: Answer) -> _Reader:
-    fields, contacts = read_outcome_fields(_about(answer, "fields")), json.loads(_about(answer, "contacts"))
+    fields, contacts = read_outcome_fields(_about(answer, "fields")), _contacts(answer)
 
     def read(record: Record, updated: datetime) -> Iterator[Row]:
         deal = record.required("/id")
-        if contact := contacts.get(deal):
+        if contact := contacts.get(deal) or record.text("/contact"):
             yield from crm_rows.outcome_rows(NAME, record, deal, contact, updated, fields)
 
     return read

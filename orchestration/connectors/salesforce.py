@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -199,16 +201,29 @@ def rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
     mapper = _MAPPERS.get(answer.endpoint.removesuffix("_bulk"))
     if mapper is None:
         return
-    read = _from_csv if answer.endpoint.endswith("_bulk") else _from_json
     try:
-        yield from crm_rows.each(answer, read(answer), reading, _CHANGED, mapper(answer))
+        yield from crm_rows.each(answer, _records(answer), reading, _CHANGED, mapper(answer))
     except Unreadable as error:
         yield Refused(error.reason, f"{answer.endpoint}: {error.detail}"[:200])
 
 
 def kept(answer: Answer, reduce: Callable[[str], str]) -> Answer:
-    """As it is: only the fields of `crm_fields` were asked for, and no texts are among them."""
-    return answer
+    """As it is: only the fields of `crm_fields` were asked for, and no texts are among them.
+
+    Results of a bulk query become JSON, a record an object, so that one of them can be erased by itself.
+    """
+    if not answer.endpoint.endswith("_bulk"):
+        return answer
+    try:
+        told = {"records": list(_records(answer))}
+        return replace(answer, body=json.dumps(told, separators=(",", ":")))
+    except Unreadable:
+        return replace(answer, body="")
+
+
+def _records(answer: Answer) -> Iterable[Any]:
+    in_bulk = answer.endpoint.endswith("_bulk") and not answer.body.startswith("{")
+    return _from_csv(answer) if in_bulk else _from_json(answer)
 
 
 def _from_json(answer: Answer) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 
 from orchestration.connectors import hubspot
 from orchestration.connectors.network import ConnectorError
+from orchestration.privacy.answers import without
 from tests.fixtures.crm_answers import assert_well_formed
 from tests.fixtures.network_answers import damaged, fixture, pulling, reading, refusals, same_when_kept, table
 from tests.fixtures.replay_server import recorded
@@ -150,6 +152,15 @@ def test_an_odd_search_answer_is_an_answer_that_cannot_be_followed(tmp_path: Pat
 def test_without_a_token_the_setting_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConnectorError, match="STATURE_HUBSPOT_TOKEN"), pulling(hubspot, [], tmp_path):
         pass
+
+
+def test_a_ticket_is_stored_with_its_contact_and_goes_with_it() -> None:
+    stored = hubspot.kept(fixture("hubspot", "tickets")[0], str)
+    assert "11" not in str(stored.about)
+    left, gone = without(stored.body, lambda name: name == "11")
+    assert gone == 1
+    rows = list(hubspot.rows(replace(stored, body=left), reading()))
+    assert [row["event_id"] for row in table(rows, "service_events")] == ["72"]
 
 
 def test_what_is_stored_gives_the_same_rows() -> None:

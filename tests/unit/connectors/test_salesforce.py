@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from orchestration.connectors import salesforce
 from orchestration.connectors.answers import Answer
 from orchestration.connectors.client import AnswerError
 from orchestration.connectors.network import ConnectorError
+from orchestration.privacy.answers import without
 from tests.fixtures.crm_answers import assert_well_formed
 from tests.fixtures.network_answers import damaged, fixture, pulling, reading, refusals, same_when_kept, table
 from tests.fixtures.replay_server import recorded
@@ -183,6 +185,15 @@ def test_a_connected_app_asks_for_its_token(tmp_path: Path) -> None:
     ):
         pass
     assert "s3cret" not in str(error.value)
+
+
+def test_one_record_of_a_bulk_query_can_be_erased() -> None:
+    answer = fixture("salesforce", "contacts_bulk")[0]
+    both = replace(answer, body=answer.body + answer.body.splitlines()[1].replace("003A", "003E") + "\n")
+    left, gone = without(salesforce.kept(both, str).body, lambda name: name == "003A")
+    assert gone == 1
+    rows = list(salesforce.rows(replace(answer, body=left), reading()))
+    assert [row["contact_id"] for row in table(rows, "crm_contacts")] == ["003E"]
 
 
 def test_what_is_stored_gives_the_same_rows() -> None:
