@@ -6,10 +6,10 @@ erased is asked for.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from orchestration.connectors.network import Watched
 from orchestration.connectors.watch import key, of_network
 from orchestration.settings import Settings
+from spark_jobs.erasure import OPT_IN, erasure_salt, handle_scope, in_force, mark, plain_handle, subject
 from spark_jobs.lake import Lake
 
 REACTED_DAYS = 30
@@ -25,7 +26,6 @@ REACTED_DAYS = 30
 
 _ACCOUNT_DAYS = 90  # days whose snapshots tell a handle's id
 _REACTIONS = pa.array(["reply", "mention", "quote", "repost", "like"])
-_STOP = ("opt_out", "erase", "object")
 
 
 @dataclass
@@ -38,52 +38,72 @@ class Known:
 
 def whom(settings: Settings, lake: Lake, network: str, day: date) -> tuple[Watched, ...]:
     """The accounts to ask a network for on a day, each once: watched, contacts, reactors, in this order."""
-    listed = of_network(settings.home, network)
-    contacts, stopped_contacts = _contacts(lake, network, day)
-    stopped = stopped_accounts(lake, network, day) | stopped_contacts
     known = _known(lake, network, day)
-    named = _once([*listed, *contacts], known)
-    allowed = [each for each in named if not _stopped(each, stopped, known)]
+    left_alone = _left_alone(lake, network, day)
+    named = _once([*of_network(settings.home, network), *_contacts(lake, network, day)], known)
+    allowed = [each for each in named if not left_alone(each, known)]
     own = {account for each in allowed if (account := _id(each, known))}
+    here = {_id(each, known) for each in named}
     reacted = (
         Watched(network, known.handles.get(account), account, "reacted")
         for account in _reactors(lake, network, day, own)
-        if account not in {_id(each, known) for each in named}
+        if account not in here
     )
-    asked = (each for each in reacted if not _stopped(each, stopped, known))
-    return (*allowed, *_first(asked, settings.watch_reacted))
+    return (*allowed, *_first((r for r in reacted if not left_alone(r, known)), settings.watch_reacted))
 
 
-def stopped_accounts(lake: Lake, network: str, day: date) -> set[str]:
-    """Ids of accounts whose last request up to a day is one to be left alone."""
-    requests = [
-        (row["requested_at"], row["account_id"], row["request"])
-        for row in _rows(
-            lake, "privacy_requests", day, None, ["network", "account_id", "request", "requested_at"]
-        )
-        if row["network"] == network and row["account_id"]
-    ]
-    last = {account: request for _, account, request in sorted(requests)}
-    return {account for account, request in last.items() if request in _STOP}
+def _left_alone(lake: Lake, network: str, day: date) -> Callable[[Watched, Known], bool]:
+    """Whether an account is one that nobody may ask for: it, its person or its contact said so.
+
+    Erased accounts are known by their marks alone; so all are compared by marks.
+    """
+    salt = erasure_salt(lake)
+    asked: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    columns = ["network", "account_id", "crm", "contact_id", "request", "requested_at"]
+    for row in _rows(lake, "privacy_requests", day, None, columns):
+        for scope, identifier in ((row["network"], row["account_id"]), (row["crm"], row["contact_id"])):
+            if scope and identifier:
+                asked[mark(salt, subject(scope, identifier))].append((row["requested_at"], row["request"]))
+    stopped = {name for name, requests in asked.items() if in_force(requests) not in (None, OPT_IN)}
+    for row in _newest(lake, "privacy_extension", day):
+        holds = row["valid_from"] <= day and (row["valid_to"] is None or day < row["valid_to"])
+        if holds and row["account_id"] and row["request"] != OPT_IN:
+            stopped.add(mark(salt, subject(row["network"], row["account_id"])))
+    for row in _newest(lake, "erased_mark", day):
+        # Whoever came back did so by an opt-in of the account that the mark belongs to.
+        if in_force(asked.get(row["owner"], [])) != OPT_IN:
+            stopped.add(row["mark"])
+    of_handles = handle_scope(network)
+    for contact, handle in _handles_of_contacts(lake, network, day).items():
+        if mark(salt, subject(*contact)) in stopped:
+            stopped.add(mark(salt, subject(of_handles, plain_handle(handle))))
+
+    def left_alone(each: Watched, known: Known) -> bool:
+        account = _id(each, known)
+        handles = {each.handle, known.handles.get(account or "")} - {None}
+        # Where a service has no handles but ids, somebody may have written the id.
+        ids = {account, each.handle} - {None}
+        marks = [mark(salt, subject(network, str(name))) for name in ids]
+        marks += [mark(salt, subject(of_handles, plain_handle(str(name)))) for name in handles]
+        return any(name in stopped for name in marks)
+
+    return left_alone
 
 
-def _contacts(lake: Lake, network: str, day: date) -> tuple[list[Watched], set[str]]:
-    """The CRM's contacts on the network; and handles of those contacts who asked to be left alone."""
-    requests = [
-        (row["requested_at"], row["crm"], row["contact_id"], row["request"])
-        for row in _rows(
-            lake, "privacy_requests", day, None, ["crm", "contact_id", "request", "requested_at"]
-        )
-        if row["crm"] and row["contact_id"]
-    ]
-    last = {(crm, contact): request for _, crm, contact, request in sorted(requests)}
-    handles: dict[tuple[str, str], str] = {}
-    for row in _rows(lake, "crm_contact_accounts", day, None, ["crm", "contact_id", "network", "handle"]):
-        if row["network"] == network and row["handle"]:
-            handles[row["crm"], row["contact_id"]] = row["handle"]
-    stopped = {contact for contact in handles if last.get(contact) in _STOP}
-    asked = [Watched(network, h, None, "crm") for contact, h in handles.items() if contact not in stopped]
-    return asked, {key(handles[contact]) for contact in stopped}
+def _contacts(lake: Lake, network: str, day: date) -> list[Watched]:
+    """The CRM's contacts on the network."""
+    handles = _handles_of_contacts(lake, network, day).values()
+    return [Watched(network, handle, None, "crm") for handle in handles]
+
+
+def _handles_of_contacts(lake: Lake, network: str, day: date) -> dict[tuple[str, str], str]:
+    """The handle that each contact (CRM and id) was last said to have there."""
+    columns = ["crm", "contact_id", "network", "handle"]
+    return {
+        (row["crm"], row["contact_id"]): row["handle"]
+        for row in _rows(lake, "crm_contact_accounts", day, None, columns)
+        if row["network"] == network and row["handle"]
+    }
 
 
 def _known(lake: Lake, network: str, day: date) -> Known:
@@ -123,12 +143,6 @@ def _id(each: Watched, known: Known) -> str | None:
     return each.account_id or known.ids.get(key(each.handle or ""))
 
 
-def _stopped(each: Watched, stopped: set[str], known: Known) -> bool:
-    """`stopped` holds ids and handles alike; a handle may be the id itself."""
-    names = {each.account_id, _id(each, known), each.handle, key(each.handle or "") or None}
-    return any(name in stopped for name in names if name)
-
-
 def _first(accounts: Iterable[Watched], most: int) -> Iterator[Watched]:
     for _, each in zip(range(most), accounts, strict=False):
         yield each
@@ -139,6 +153,13 @@ def _rows(
 ) -> Iterator[Mapping[str, Any]]:
     for rows in _tables(lake, table, day, days, columns):
         yield from rows.to_pylist()
+
+
+def _newest(lake: Lake, table: str, day: date) -> list[dict[str, Any]]:
+    """The rows of a table's newest day, which holds all that is known; none where there is no table."""
+    days = [each for each in lake.days(table) if each <= day]
+    rows = lake.read_arrow(table, days[-1]) if days else None
+    return rows.to_pylist() if rows is not None else []
 
 
 def _tables(lake: Lake, table: str, day: date, days: int | None, columns: list[str]) -> Iterator[pa.Table]:
