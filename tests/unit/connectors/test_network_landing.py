@@ -245,8 +245,9 @@ def test_rows_that_no_contract_knows_are_refused(
 def test_what_is_said_of_an_account_adds_up(
     settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ada = {"network": "bluesky", "account_id": "ada", "observed_at": NOON_AFTER}
-    later = NOON_AFTER + timedelta(minutes=1)
+    ada = {"network": "bluesky", "account_id": "ada", "observed_at": RECEIVED}
+    later = RECEIVED + timedelta(minutes=1)
+    of_the_day = datetime(2026, 3, 10, 23, 59, 59, 999999, UTC)  # to a day, the night after is the future
 
     def said(answer: Any, reading: Any) -> Iterator[Any]:
         if answer.endpoint == "profiles":
@@ -258,7 +259,7 @@ def test_what_is_said_of_an_account_adds_up(
     land(settings, DAY)
     (row,) = rows_of(lake, "accounts")
     assert {name: value for name, value in row.items() if value is not None} == {
-        **ada, "handle": "ada.new", "is_verified": True, "followers": 8, "observed_at": later,
+        **ada, "handle": "ada.new", "is_verified": True, "followers": 8, "observed_at": of_the_day,
     }  # fmt: skip
 
 
