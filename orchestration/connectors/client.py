@@ -365,7 +365,7 @@ class Client:
             told = self.network.later(reply.status, reply.body, now) if self.network.later else None
             if told is None and not is_refusal_by_limit(reply.status, reply.headers):
                 return reply.checked(wish.form)
-            asked = retry_after(reply.headers, now) if told is None else told
+            asked = max((s for s in (told, retry_after(reply.headers, now)) if s is not None), default=None)
             for scope in self._scopes(wish):  # waited for here, and not once more before the next request
                 self._limits.pop((wish.host, scope), None)
             self.note("the service's limits were reached, and waited for")

@@ -5,7 +5,7 @@ or pull request by somebody else a reply. What is said on an issue answers whoev
 `asking.py` drives the requests, `reading.py` maps the answers.
 """
 
-from orchestration.connectors.github.asking import check, pull
+from orchestration.connectors.github.asking import check, later, pull
 from orchestration.connectors.github.reading import FIELDS, kept, rows
 from orchestration.connectors.network import Credentials, Network
 from orchestration.settings import Settings
@@ -20,6 +20,7 @@ NETWORK = Network(
     history="stars, forks, issues, comments and reviews of any day; what accounts do elsewhere for 30 days",
     blind="private repositories; discussions; comments on commits; whom a text names; when a follow began",
     proof="recorded answers",
+    later=later,
 )
 
 

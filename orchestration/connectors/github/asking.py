@@ -37,6 +37,7 @@ _PAGE = 100
 _STARS_IN_REACH = 40_000  # GitHub gives the first 400 pages of a list
 _MOST_REPOSITORIES = 100  # of one account: those with most stars, forks and open issues
 _MOST_FOLLOW_PAGES = 20
+_A_MINUTE = 60.0
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}(\[bot\])?", re.ASCII)
 
 
@@ -79,6 +80,12 @@ class _Elsewhere:
 
     opened: dict[tuple[str, int], None] = field(default_factory=dict)
     reviewed: dict[tuple[str, int], None] = field(default_factory=dict)
+
+
+def later(status: int, body: bytes, now: float) -> float | None:
+    """Seconds to wait where requests came too fast, which GitHub does not always say in a header."""
+    too_fast = status in (403, 429) and (b"secondary rate limit" in body or b"abuse detection" in body)
+    return _A_MINUTE if too_fast else None
 
 
 def check(client: Client) -> str:

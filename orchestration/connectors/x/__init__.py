@@ -4,7 +4,7 @@
 """
 
 from orchestration.connectors.network import Credentials, Network
-from orchestration.connectors.x.asking import check, pull
+from orchestration.connectors.x.asking import check, later, meant, pull
 from orchestration.connectors.x.reading import FIELDS, kept, rows
 from orchestration.settings import Settings
 
@@ -18,6 +18,8 @@ NETWORK = Network(
     history="the newest 3,200 posts of an account and the newest 800 that name it; likes and reposts undated",
     blind="protected accounts; likes, unless the token is the author's; replies that do not name the author",
     proof="recorded answers",
+    later=later,
+    meant=meant,
 )
 
 

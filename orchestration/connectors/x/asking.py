@@ -10,6 +10,7 @@ from typing import Any
 
 from dlt.sources.helpers.rest_client.paginators import BasePaginator, JSONResponseCursorPaginator
 
+from orchestration.connectors.answers import Answer
 from orchestration.connectors.client import AnswerError, Client
 from orchestration.connectors.fields import node, objects, text
 from orchestration.connectors.network import Asked
@@ -23,6 +24,18 @@ _USERS = {"user.fields": _USER_FIELDS}
 _TWEETS = {**_USERS, "tweet.fields": _TWEET_FIELDS, "expansions": _EXPANSIONS, "max_results": 100}
 _HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}", re.ASCII)
 _ACCOUNTS_A_CALL = 100
+_MOST_PAGES = 50  # of those who reacted to one post: five thousand
+_A_DAY = 86_400.0
+
+
+def later(status: int, body: bytes, now: float) -> float | None:
+    """Seconds to wait where a month's posts are used up: a day, because nobody says when the month began."""
+    return _A_DAY if status == 429 and b"/problems/usage-capped" in body else None
+
+
+def meant(status: int, body: str) -> int:
+    """A token whose app may not use API v2 at all is answered with 403."""
+    return 401 if status == 403 and '"client-not-enrolled"' in body else status
 
 
 def check(client: Client) -> str:
@@ -51,7 +64,7 @@ def pull(client: Client, asked: Asked) -> None:
                 ):
                     pass
             for tweet in own:
-                _reactions(client, likes, user, tweet)
+                _reactions(client, asked, likes, user, tweet)
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,7 @@ class _Likes:
 
 def _users(client: Client, asked: Asked) -> Iterator[_User]:
     """The accounts asked for that exist and are not protected, each once."""
-    ids = [watched.account_id for watched in asked.accounts if watched.account_id]
+    ids = [w.account_id for w in asked.accounts if w.account_id and w.account_id.isdecimal()]
     handles = [watched.handle for watched in asked.accounts if watched.handle and not watched.account_id]
     known = [handle for handle in handles if _HANDLE.fullmatch(handle)]
     for handle in dict.fromkeys(set(handles) - set(known)):
@@ -115,7 +128,13 @@ def _timeline(client: Client, asked: Asked, user: _User, since: datetime) -> Ite
                 yield tweet
 
 
-def _reactions(client: Client, likes: _Likes, user: _User, tweet: dict[str, Any]) -> None:
+def _reactions(client: Client, asked: Asked, likes: _Likes, user: _User, tweet: dict[str, Any]) -> None:
+    def old(answer: Answer) -> bool:
+        """Quotes come newest first; likes and reposts have no dates."""
+        told = [quote.get("created_at") for quote in objects(answer.json(), "data")]
+        dates = [date for date in told if isinstance(date, str)]
+        return answer.endpoint == "quote_tweets" and bool(dates) and min(dates) < _written(asked.since)
+
     content = tweet["id"]
     about = {"content_id": content, "account_id": user.id}
     if isinstance(tweet.get("created_at"), str):
@@ -132,8 +151,13 @@ def _reactions(client: Client, likes: _Likes, user: _User, tweet: dict[str, Any]
         params = _TWEETS if endpoint == "quote_tweets" else {**_USERS, "max_results": 100}
         with client.apart(f"{endpoint} of {content}"):
             try:
-                for _ in client.pages(endpoint, f"/2/tweets/{content}/{endpoint}", params, about, _pages()):
-                    pass
+                path = f"/2/tweets/{content}/{endpoint}"
+                for number, _ in enumerate(
+                    client.pages(endpoint, path, params, about, _pages(), old), start=1
+                ):
+                    if number == _MOST_PAGES:
+                        client.note(f"{number * 100:,} {endpoint} of {content} are asked for at most")
+                        break
             except AnswerError as error:
                 if endpoint != "liking_users":
                     raise

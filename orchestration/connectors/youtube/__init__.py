@@ -4,7 +4,7 @@
 """
 
 from orchestration.connectors.network import Credentials, Network
-from orchestration.connectors.youtube.asking import check, later, pull
+from orchestration.connectors.youtube.asking import check, later, meant, pull
 from orchestration.connectors.youtube.reading import FIELDS, kept, rows
 from orchestration.settings import Settings
 
@@ -19,6 +19,7 @@ NETWORK = Network(
     blind="who likes; comments where they are switched off or held back; unlisted videos; whom a reply names",
     proof="recorded answers",
     later=later,
+    meant=meant,
 )
 
 

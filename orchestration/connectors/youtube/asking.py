@@ -26,16 +26,22 @@ _THREADS = {"part": "snippet,replies", "maxResults": 100, "order": "time", "text
 _REPLIES = {"part": "snippet", "maxResults": 100, "textFormat": "plainText"}
 _SUBSCRIPTIONS = {"part": "snippet", "maxResults": 50, "order": "alphabetical"}
 _IDS_A_CALL = 50
+_MOST_PAGES = 20  # of the comments under a video: two thousand
 _CHANNEL_ID = re.compile(r"UC[A-Za-z0-9_-]{22}", re.ASCII)
 _QUOTA = re.compile(rb'"reason"\s*:\s*"(quotaExceeded|dailyLimitExceeded)')
+_NO_KEY = re.compile(
+    r'"reason"\s*:\s*"(keyInvalid|keyExpired|API_KEY_INVALID|accessNotConfigured|ipRefererBlocked)'
+)
 _TOO_FAST = re.compile(rb'"reason"\s*:\s*"(userRateLimitExceeded|rateLimitExceeded)')
 _PACIFIC = ZoneInfo("America/Los_Angeles")
 _A_MINUTE = 60.0
 
 
 def later(status: int, body: bytes, now: float) -> float | None:
-    """Seconds that a refusal asks to wait, which YouTube says in its body: the quota begins anew at midnight
-    in California. None for other refusals."""
+    """Seconds that a refusal asks to wait, which YouTube says in its body; None for other refusals.
+
+    The quota begins anew at midnight in California.
+    """
     if status not in (403, 429):
         return None
     if _QUOTA.search(body):
@@ -44,6 +50,11 @@ def later(status: int, body: bytes, now: float) -> float | None:
         midnight = datetime(here.year, here.month, here.day, tzinfo=_PACIFIC) + timedelta(days=1)
         return midnight.astimezone(UTC).timestamp() - now
     return _A_MINUTE if _TOO_FAST.search(body) else None
+
+
+def meant(status: int, body: str) -> int:
+    """A key that is no good is answered with 400 or 403, and a reason."""
+    return 401 if status in (400, 403) and _NO_KEY.search(body) else status
 
 
 def check(client: Client) -> str:
@@ -151,9 +162,12 @@ def _comments(client: Client, account_id: str, video: dict[str, Any]) -> None:
             "comment_threads", "/youtube/v3/commentThreads", {**_THREADS, "videoId": content}, about, _pages()
         )
         try:
-            for answer in threads:
+            for number, answer in enumerate(threads, start=1):
                 for thread in objects(answer.json(), "items"):
                     _replies(client, thread)
+                if number == _MOST_PAGES:
+                    client.note(f"the newest {number * 100:,} comments under {content} are asked for")
+                    break
         except AnswerError as error:
             if error.status != 403:
                 raise

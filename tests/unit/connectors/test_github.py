@@ -10,6 +10,7 @@ from hypothesis import given, settings
 
 from orchestration.connectors import github
 from orchestration.connectors.answers import Answer
+from orchestration.connectors.client import NetworkDownError
 from tests.fixtures.network_answers import (
     DAY,
     RECEIVED,
@@ -22,6 +23,7 @@ from tests.fixtures.network_answers import (
     same_when_kept,
     table,
 )
+from tests.fixtures.network_pull import mutated
 from tests.fixtures.replay_server import recorded
 
 GIVEN = "t0ken"
@@ -241,6 +243,15 @@ def test_the_newest_stars_are_asked_for_from_the_end_of_the_list(tmp_path: Path)
         assert stars + "2" not in pull.server.missed
 
 
+def test_a_refusal_for_going_too_fast_says_so_in_words(tmp_path: Path) -> None:
+    body = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}
+    refused = {"url": "https://a.test/users/ada", "status": 403, "body": body}
+    with pulling(github, [refused], tmp_path, pull_patience=59) as pull:
+        with pytest.raises(NetworkDownError, match="until 2026-03-11 02:01:00"):
+            pull.run("ada")
+        assert len(pull.journal) == 0
+
+
 @pytest.mark.parametrize(
     ("token", "line", "told"),
     [
@@ -255,3 +266,10 @@ def test_the_newest_stars_are_asked_for_from_the_end_of_the_list(tmp_path: Path)
 def test_check_says_who_asks(token: str | None, line: dict[str, Any], told: str, tmp_path: Path) -> None:
     with pulling(github, [line], tmp_path, github_token=token) as pull:
         assert github.check(pull.client) == told
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_damage_makes_a_pull_fail(seed: int, tmp_path: Path) -> None:
+    lines = [line | {"body": mutated(line["body"], seed + at)} for at, line in enumerate(recorded("github"))]
+    with pulling(github, lines, tmp_path, patient=True, github_token=GIVEN) as pull:
+        assert_well_formed(pull.run("ada"))

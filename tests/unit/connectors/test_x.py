@@ -11,6 +11,7 @@ from hypothesis import given, settings
 
 from orchestration.connectors import x
 from orchestration.connectors.answers import Answer
+from orchestration.connectors.client import ConnectorError, NetworkDownError
 from tests.fixtures.network_answers import (
     RECEIVED,
     assert_well_formed,
@@ -22,6 +23,7 @@ from tests.fixtures.network_answers import (
     same_when_kept,
     table,
 )
+from tests.fixtures.network_pull import mutated
 from tests.fixtures.replay_server import recorded
 
 POST = "1900000000000000001"
@@ -206,6 +208,28 @@ def test_a_pull_asks_for_all_of_it_once_and_gives_the_same_rows_again(tmp_path: 
         assert pull.run("ada", "nobody") == rows
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "error", "told"),
+    [
+        (403, {"reason": "client-not-enrolled"}, ConnectorError, "STATURE_X_TOKEN"),
+        (
+            429,
+            {"type": "https://api.twitter.com/2/problems/usage-capped"},
+            NetworkDownError,
+            "until 2026-03-12",
+        ),
+    ],
+)
+def test_an_app_without_access_and_a_used_up_month_end_the_pull(
+    status: int, body: dict[str, str], error: type[Exception], told: str, tmp_path: Path
+) -> None:
+    url = recorded("x")[0]["url"].replace("ada%2Cnobody", "ada")
+    with pulling(x, [{"url": url, "status": status, "body": body}], tmp_path, x_token=GIVEN) as pull:
+        with pytest.raises(error, match=told):
+            pull.run("ada")
+        assert len(pull.journal) == 0
+
+
 def test_check_says_who_asks(tmp_path: Path) -> None:
     me = {"url": "https://x.test/2/users/me", "status": 200, "body": {"data": {"id": "2", "username": "ada"}}}
     with pulling(x, [me], tmp_path, x_token=GIVEN) as pull:
@@ -216,3 +240,10 @@ def test_check_says_who_asks(tmp_path: Path) -> None:
     ]
     with pulling(x, app, tmp_path / "app", x_token=GIVEN) as pull:
         assert x.check(pull.client) == "an app"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_damage_makes_a_pull_fail(seed: int, tmp_path: Path) -> None:
+    lines = [line | {"body": mutated(line["body"], seed + at)} for at, line in enumerate(recorded("x"))]
+    with pulling(x, lines, tmp_path, patient=True, x_token=GIVEN) as pull:
+        assert_well_formed(pull.run("ada", "nobody"))

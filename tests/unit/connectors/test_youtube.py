@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from orchestration.connectors import youtube
 from orchestration.connectors.answers import Answer
-from orchestration.connectors.client import NetworkDownError
+from orchestration.connectors.client import ConnectorError, NetworkDownError
 from orchestration.connectors.youtube.asking import later
 from tests.fixtures.network_answers import (
     RECEIVED,
@@ -23,6 +23,7 @@ from tests.fixtures.network_answers import (
     same_when_kept,
     table,
 )
+from tests.fixtures.network_pull import mutated
 from tests.fixtures.replay_server import recorded
 
 ADA, BEN, CLEO = (f"UC{letter * 22}" for letter in "abc")
@@ -201,6 +202,16 @@ def test_how_long_a_refusal_asks_to_wait(status: int, reason: str, now: str, sec
     assert later(status, body, datetime.fromisoformat(now).timestamp()) == seconds
 
 
+@pytest.mark.parametrize("reason", ["keyInvalid", "accessNotConfigured"])
+def test_a_key_that_is_no_good_is_named_and_asked_with_again(reason: str, tmp_path: Path) -> None:
+    url = next(line["url"] for line in recorded("youtube") if "id=UC" in line["url"])
+    refused = {"url": url, "status": 400, "body": {"error": {"code": 400, "errors": [{"reason": reason}]}}}
+    with pulling(youtube, [refused], tmp_path, youtube_key=GIVEN) as pull:
+        with pytest.raises(ConnectorError, match="renew STATURE_YOUTUBE_KEY"):
+            pull.run(BEN)
+        assert len(pull.journal) == 0, "the next pull asks again, with the new key"
+
+
 def test_check_says_that_a_key_is_enough(tmp_path: Path) -> None:
     line = {
         "url": "https://youtube.test/youtube/v3/i18nLanguages?part=snippet",
@@ -209,3 +220,10 @@ def test_check_says_that_a_key_is_enough(tmp_path: Path) -> None:
     }
     with pulling(youtube, [line], tmp_path, youtube_key=GIVEN) as pull:
         assert youtube.check(pull.client) == "a key"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_damage_makes_a_pull_fail(seed: int, tmp_path: Path) -> None:
+    lines = [line | {"body": mutated(line["body"], seed + at)} for at, line in enumerate(recorded("youtube"))]
+    with pulling(youtube, lines, tmp_path, patient=True, youtube_key=GIVEN) as pull:
+        assert_well_formed(pull.run(*HANDLES))
