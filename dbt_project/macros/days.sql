@@ -15,6 +15,10 @@
         stamp varchar not null,
         tested boolean not null
     );
+    {% if flags.FULL_REFRESH -%}
+        -- What was tested of an earlier project says nothing of this one.
+        delete from ops.built_day;
+    {%- endif %}
 {%- endmacro %}
 
 

@@ -44,8 +44,8 @@
 {# The rows of a lake table that this run has to read, in the types that the source declares.
 
    The first build reads every day, a later one only the days that days_to_build names. A table or a day without a
-   file gives no rows. union_by_name: a file written before a column was added reads as null there. newest_day: only
-   the newest day that counts, for tables that hold all that is known every day. #}
+   file gives no rows. union by name: a file written before a column was added reads as null there, also where no file
+   has it yet. newest_day: only the newest day that counts, for tables that hold all that is known every day. #}
 {% macro lake_rows(table, incremental=false, newest_day=false) -%}
     {%- do source('lake', table) -%}
     {%- set manifests = ref('stg_lake_manifest') -%}
@@ -62,13 +62,17 @@
             {%- for name, data_type in declared.columns.items() %}
         cast("{{ name }}" as {{ data_type }}) as "{{ name }}"{{ ',' if not loop.last }}
             {%- endfor %}
-    from read_parquet(
-        [
-            {%- for file in files %}
-            '{{ file | replace("'", "''") }}'{{ ',' if not loop.last }}
-            {%- endfor %}
-        ],
-        hive_partitioning = true, hive_types = {'day': date}, union_by_name = true
+    from (
+        from read_parquet(
+            [
+                {%- for file in files %}
+                '{{ file | replace("'", "''") }}'{{ ',' if not loop.last }}
+                {%- endfor %}
+            ],
+            hive_partitioning = true, hive_types = {'day': date}, union_by_name = true
+        )
+        union all by name
+        from {{ empty_relation(declared.columns) }}
     ))
         {%- else -%}
     {{ empty_relation(declared.columns) }}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from rich.markup import escape
 from rich.table import Table
 
 from orchestration.audiences import book
@@ -112,7 +113,7 @@ def listing(settings: Settings) -> Table:
         try:
             name = read_campaign(path).campaign
         except CampaignError as error:
-            table.add_row(path.stem, f"refused: {error}", "", "", "")
+            table.add_row(escape(path.stem), escape(f"refused: {error}"), "", "", "")
             continue
         if name not in names:
             table.add_row(name, "not drawn", "", "", "")

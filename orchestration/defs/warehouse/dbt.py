@@ -13,7 +13,15 @@ from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from orchestration.defs.partitions import SINGLE_RUN, daily
 from orchestration.defs.resources import POOL, Home, refused
 from orchestration.defs.tables import TOP_ROWS, markdown
-from orchestration.defs.warehouse.project import EXECUTABLE, PROJECT, environment, prepared, target_path
+from orchestration.defs.warehouse.project import (
+    EXECUTABLE,
+    PROJECT,
+    environment,
+    is_built_by_another,
+    mark_built,
+    prepared,
+    target_path,
+)
 from orchestration.settings import settings
 from spark_jobs.contracts import contracts
 
@@ -58,6 +66,9 @@ def warehouse(context: dg.AssetExecutionContext, home: Home, dbt: Dbt) -> Iterat
     started = time.perf_counter()
     # Unit tests check the code, not the data: the project's test suite runs them.
     command = ["build", "--exclude-resource-type", "unit_test"]
+    if not context.is_subset and is_built_by_another(home.settings):
+        command.append("--full-refresh")
+        context.log.info("The project's models have changed: the warehouse is built anew")
     os.environ.update(environment(home.settings))  # dagster-dbt hands its own environment on
     target = target_path(home.settings)
     (target / "run_results.json").unlink(missing_ok=True)  # an older run's results explain nothing
@@ -81,6 +92,8 @@ def warehouse(context: dg.AssetExecutionContext, home: Home, dbt: Dbt) -> Iterat
         yield event
     if failure is not None:
         raise refused(_reason(invocation, failure)) from failure
+    if not context.is_subset:
+        mark_built(home.settings)
     checks = [event for event in events if isinstance(event, dg.AssetCheckResult)]
     models = sum(isinstance(event, dg.Output) for event in events)
     context.log.info(f"{models} models, {len(checks)} checks in {seconds:.1f} s")

@@ -18,6 +18,7 @@ from orchestration.settings import PROJECT_ROOT, Settings
 PROJECT = PROJECT_ROOT / "dbt_project"
 EXECUTABLE = Path(sys.executable).with_name("stature-dbt")
 _STAMP = "parsed"
+_BUILT_BY = "built_by"
 
 
 def target_path(settings: Settings) -> Path:
@@ -66,9 +67,36 @@ def _parse(settings: Settings, target: Path) -> None:
 
 
 def _fingerprint(settings: Settings) -> str:
-    digest = hashlib.sha256(f"{settings.home}\n{sys.version}\n".encode())
-    for path in sorted(PROJECT.rglob("*")):
-        if path.is_file() and path.suffix in {".sql", ".yml", ".csv", ".md"}:
-            digest.update(f"{path.relative_to(PROJECT)}\n".encode())
+    return _digest(f"{settings.home}\n{sys.version}\n", PROJECT, (".sql", ".yml", ".csv", ".md"))
+
+
+def _digest(begin: str, folder: Path, suffixes: tuple[str, ...], without: str = "") -> str:
+    digest = hashlib.sha256(begin.encode())
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in suffixes and path.name != without:
+            digest.update(f"{path.relative_to(folder)}\n".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+# --- which project a warehouse was built by ---------------------------------------------------------
+
+
+def is_built_by_another(settings: Settings, project: Path = PROJECT) -> bool:
+    """Whether there is a warehouse whose models were others: then it is made anew, from the lake.
+
+    What an incremental model has kept of earlier days is what it said then, in the columns that it had.
+    """
+    warehouse = Path(settings.home, "warehouse", "stature.duckdb")
+    mark = warehouse.with_name(_BUILT_BY)
+    return warehouse.exists() and not (mark.exists() and mark.read_text() == _models(project))
+
+
+def mark_built(settings: Settings, project: Path = PROJECT) -> None:
+    """Note that the whole warehouse is built by this project. To be called after a build without failures."""
+    Path(settings.home, "warehouse", _BUILT_BY).write_text(_models(project))
+
+
+def _models(project: Path) -> str:
+    # Unit tests are no part of what a warehouse is.
+    return _digest("", project, (".sql", ".yml"), without="_unit_tests.yml")

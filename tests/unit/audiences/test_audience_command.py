@@ -101,6 +101,7 @@ def test_the_list_has_draws_and_files(home: Path) -> None:
     assert begun["spring"].split()[3:5] == ["3", "3"]
     assert "refused" in begun["broken"]
     assert "consent is missing" in " ".join(" ".join(lines).split())
+    assert "[consent]" in " ".join(lines), "and not taken for a style"
     assert "not drawn" in begun["summer"]
 
 
