@@ -14,7 +14,14 @@ from datetime import datetime
 from typing import Any
 
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
-from orchestration.connectors.contract_rows import account, accounts_once, activity, topics_of, undated
+from orchestration.connectors.contract_rows import (
+    account,
+    accounts_once,
+    activity,
+    deletion,
+    topics_of,
+    undated,
+)
 from orchestration.connectors.fields import (
     Node,
     a_node,
@@ -34,6 +41,7 @@ from orchestration.connectors.fields import (
 from orchestration.connectors.storing import storable
 
 _NETWORK = "github"
+_GONE = 410
 _APPLAUSE = frozenset({"+1", "laugh", "hooray", "heart", "rocket", "eyes"})
 _DISLIKE = frozenset({"-1", "confused"})
 _LISTS = frozenset(
@@ -80,9 +88,19 @@ def applauded(issue: Node) -> bool:
 
 
 def rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
+    if answer.status == _GONE and (deleted := _deleted(answer)):
+        yield deletion(_NETWORK, deleted, answer.received_at)
     if answer.ok:
         found = accounts_once(whole(answer, lambda: _rows(answer, reading)))
         yield from (row for row in found if not _says_less(answer, row))
+
+
+def _deleted(answer: Answer) -> str | None:
+    """The issue that an answer of 410 is about: its owner deleted it."""
+    content, number = answer.about.get("content_id"), answer.about.get("number")
+    if answer.endpoint == "issue":
+        return issue_id(content, number) if content and number else None
+    return content if answer.endpoint in ("issue_comments", "reviews", "reactions") else None
 
 
 def _says_less(answer: Answer, row: Row | Refused) -> bool:
