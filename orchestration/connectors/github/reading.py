@@ -1,4 +1,4 @@
-"""What GitHub's answers say, as rows; and an answer without what must not be stored.
+"""What GitHub's answers say, as rows.
 
 Ids of content: a repository's is its number, an issue's or pull request's `<repository>#<number>`, because
 that is what every answer about it says (names change, and comments do not know their issue's other id);
@@ -7,9 +7,7 @@ comments and reviews have the names that GitHub's own pages give them, `issuecom
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -34,11 +32,9 @@ from orchestration.connectors.fields import (
     maybe_node,
     maybe_text,
     moment,
-    objects,
     text,
     whole,
 )
-from orchestration.connectors.storing import storable
 
 _NETWORK = "github"
 _GONE = 410
@@ -54,11 +50,6 @@ _OF_ONE_DESCRIBED = _LISTS - {"issue_comments", "reviews", "reactions"} | {"repo
 """Where the request is about an account that its own answer describes in full."""
 
 _SINGLE = frozenset({"user", "me", "repository", "issue"})
-
-_TEXTS = frozenset(
-    {"title", "body", "body_text", "body_html", "description", "bio", "message", "blog", "company"}
-)
-_DROPPED = frozenset({"commits", "pages", "diff_hunk", "_links", "base", "head", "milestone", "text_matches"})
 
 FIELDS: Mapping[str, Mapping[str, str]] = {}
 """No description of GitHub's API is at hand to compare with: recorded answers prove the fields."""
@@ -383,37 +374,3 @@ class _Reader:
         if text(item, "type") != "WatchEvent" or maybe_flag(item, "public") is False:
             return
         yield from self.known("like", a_node(item, "actor"), moment(item, "created_at"))
-
-
-# ── storing ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def kept(answer: Answer, reduce: Callable[[str], str]) -> Answer:
-    """Titles, bodies and descriptions reduced; commits, and everything private, gone."""
-    return storable(_nameless(answer), reduce, texts=_TEXTS, dropped=_DROPPED, private=_private)
-
-
-def _nameless(answer: Answer) -> Answer:
-    """Releases have titles, too, which are called names, as accounts and repositories have them."""
-    if answer.endpoint not in ("events", "repo_events"):
-        return answer
-    try:
-        events = answer.json()
-        for event in objects(events):
-            payload = event.get("payload")
-            release = payload.get("release") if isinstance(payload, dict) else None
-            if isinstance(release, dict):
-                release.pop("name", None)
-        return replace(answer, body=json.dumps(events))
-    except (Unreadable, RecursionError):
-        return replace(answer, body="")
-
-
-def _private(item: Mapping[str, Any]) -> bool:
-    repository = item.get("repo")
-    return (
-        item.get("private") is True
-        or item.get("visibility") in ("private", "internal")
-        or item.get("public") is False
-        or (isinstance(repository, dict) and _private(repository))
-    )
