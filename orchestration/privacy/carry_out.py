@@ -26,6 +26,7 @@ from orchestration.privacy.cleaning import (
     Report,
     clean_lake,
     clean_raw,
+    mark_requests,
     recipients,
     suppressed_days,
 )
@@ -113,6 +114,7 @@ def carry_out(
     if book:
         # Rows that came again were counted and not kept: in the raw files, either.
         again = Report()
+        mark_requests(lake, book, days, again)
         clean_raw(lake, book, again, suppressed_days(lake, days))
         done.rows += again.rows
     return done
@@ -311,8 +313,8 @@ def _forget_deliveries(
         return
     from orchestration.activation.deliveries import forget
 
-    for request, contacts in by_request.items():
-        if rows := forget(settings.home, contacts, run_id):
+    for request, of_request in by_request.items():
+        if rows := forget(settings.home, of_request, run_id):
             report.deeds[request, "lake/deliveries", "emptied"] += rows
 
 

@@ -301,14 +301,24 @@ def _next_name(name: str) -> str:
     return f"{folder}{slash}{base if mark and number.isdigit() else stem}~{version}{dot}{ending}"
 
 
+def mark_requests(lake: Lake, erasures: Erasures, days: Iterable[date], report: Report) -> None:
+    """Requests of the erased that came again, by their marks: who is erased need not ask under a name."""
+    for day in lake.manifests(REQUESTS, days):
+        _clean_day(lake, REQUESTS, day, erasures, {}, report)
+
+
 def suppressed_days(lake: Lake, days: Iterable[date]) -> dict[str, set[date]]:
-    """The days, by source, on which rows came that were counted and not kept: their raw files still do."""
+    """The days, by source, on which rows came that were counted and not kept, or requests: their raw files
+    still name people.
+    """
     found: dict[str, set[date]] = {}
     for day, manifest in lake.manifests(_COUNTED, days).items():
-        counts = lake.read_arrow(_COUNTED, day, ["source", "suppressed"]) if manifest.rows else None
+        columns = ["source", "table_name", "suppressed"]
+        counts = lake.read_arrow(_COUNTED, day, columns) if manifest.rows else None
         if counts is None:
             continue
-        for source in counts.filter(pc.greater(counts["suppressed"], 0))["source"].unique().to_pylist():
+        named = pc.or_(pc.greater(counts["suppressed"], 0), pc.equal(counts["table_name"], REQUESTS))
+        for source in counts.filter(named)["source"].unique().to_pylist():
             found.setdefault(source, set()).add(day)
     return found
 

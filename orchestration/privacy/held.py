@@ -159,7 +159,7 @@ def _lake_rows(lake: Lake, table: str, named: tuple[Named, ...], sought: Sought)
             continue
         rows = lake.read_arrow(table, day)
         if rows is not None:
-            mine = rows.filter(pa.array([name is not None for name in hit])).to_pylist()
+            mine = rows.filter(pa.array([name is not None for name in hit], pa.bool_())).to_pylist()
             found += [{"day": day, **_without_others(row, named, sought)} for row in mine]
     return found
 
@@ -246,7 +246,9 @@ def _published(
                 ).fetch_arrow_table()
             except duckdb.CatalogException:
                 continue  # a promise without a table yet
-            mine = rows.filter(pa.array([hit is not None for hit in whose(rows, named, sought, date.max)]))
+            mine = rows.filter(
+                pa.array([hit is not None for hit in whose(rows, named, sought, date.max)], pa.bool_())
+            )
             yield name, [_without_others(row, named, sought) for row in mine.to_pylist()]
 
 

@@ -86,10 +86,11 @@ def _section(held: Held) -> str:
     more = f" The last {len(shown):,} are shown." if len(shown) < len(held.rows) else ""
     head = "".join(_heading(name, held.columns) for name in names)
     body = "".join(f"<tr>{''.join(_cell(row.get(name)) for name in names)}</tr>" for row in shown)
+    counted = f"{len(held.rows):,} row{'' if len(held.rows) == 1 else 's'}"
     return (
-        f"<section><details{' open' if held.place.startswith('published') else ''}><summary>"
-        f"<h2 style=display:inline>{escape(held.place)}</h2> <span class=quiet>{len(held.rows):,} rows</span>"
-        f"</summary><p>{escape(held.why)}{more}</p>"
+        f"<section><h2>{escape(held.place)}</h2><p>{escape(held.why)}{more}</p>"
+        f"<details{' open' if held.place.startswith('published') else ''}>"
+        f"<summary class=quiet>{counted}</summary>"
         f"<div class=rows><table><tr>{head}</tr>{body}</table></div></details></section>"
     )
 

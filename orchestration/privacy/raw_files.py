@@ -100,7 +100,7 @@ def replaced_rows(rows: pa.Table, marks: list[str | None], task: Task, cleaned: 
             kept = zip(deeds, rows[name].to_pylist(), strict=True)
             values = pa.array([None if deed == "emptied" else value for deed, value in kept], column.type)
             rows = rows.set_column(rows.schema.get_field_index(name), column, values)
-    return rows.filter(pa.array([deed != "removed" for deed in deeds]))
+    return rows.filter(pa.array([deed != "removed" for deed in deeds], pa.bool_()))
 
 
 def _parquet(content: bytes, named: tuple[Named, ...], task: Task) -> Cleaned:

@@ -25,6 +25,7 @@ from spark_jobs.transforms.conform.rules import UNREADABLE_FILE
 from spark_jobs.transforms.conform.suppression import Request
 
 _THREADS = 8  # commits wait for the disk, not for the processor
+_LONG_AGO = date(1970, 1, 1)
 _COUNT_SCHEMA = pa.schema(
     [("source", pa.string()), ("table_name", pa.string())]
     + [(name, pa.int64()) for name in ("received", "accepted", "quarantined", "duplicates", "suppressed")]
@@ -152,9 +153,11 @@ def _erased_with(lake: Lake, until: date, requests: Sequence[Request]) -> list[R
             opt_ins.setdefault(request.subject, []).append(request)
     found = []
     for row in marks.to_pylist() if marks is not None else []:
-        if row["erased_from"] > until:
+        # What was deleted once does not come back with a day that is made again, were it before the request.
+        since = row["erased_from"] if row["cleaned_at"] is None else _LONG_AGO
+        if since > until:
             continue
-        found.append(Request(row["mark"], ERASE, row["requested_at"], row["erased_from"]))
+        found.append(Request(row["mark"], ERASE, row["requested_at"], since))
         if row["owner"] != row["mark"]:
             found += [replace(request, subject=row["mark"]) for request in opt_ins.get(row["owner"], ())]
     return found

@@ -17,13 +17,13 @@ from tests.fixtures.network_answers import (
     assert_well_formed,
     damaged,
     fixture,
-    mutated,
     pulling,
     reading,
     refusals,
     same_when_kept,
     table,
 )
+from tests.fixtures.network_pull import mutated
 from tests.fixtures.replay_server import recorded
 
 POST = "1900000000000000001"

@@ -143,6 +143,21 @@ def test_rows_that_come_again_leave_the_raw_files_as_well(home: Home) -> None:
     assert ADA not in home.everything()
 
 
+def test_a_request_that_is_delivered_again_leaves_no_name_either(home: Home) -> None:
+    home.ask("erase", network="forum", account_id=ADA, day=DAYS[-2])
+    carried_out(home, DAYS[-2])
+    home.ask("erase", network="forum", account_id=ADA)
+    row = {"source": "inbox", "table_name": "privacy_requests", "received": 1, "accepted": 1}
+    put(
+        home.lake,
+        "conform_count",
+        DAYS[-1],
+        [row | dict.fromkeys(("quarantined", "duplicates", "suppressed"), 0)],
+    )
+    assert carried_out(home).erased == 0
+    assert ADA not in home.everything()
+
+
 def test_whoever_opts_in_again_begins_anew(home: Home) -> None:
     home.ask("erase", day=DAYS[1], network="forum", account_id=ADA)
     home.ask("opt_in", day=DAYS[3], network="forum", account_id=ADA)
