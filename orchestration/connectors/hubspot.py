@@ -24,7 +24,7 @@ from orchestration.connectors.crm.fields import (
     read_service_fields,
 )
 from orchestration.connectors.crm.records import Record
-from orchestration.connectors.crm.vendor import Asking, asked_alone
+from orchestration.connectors.crm.vendor import Asking, asked_alone, part
 from orchestration.connectors.network import Asked, ConnectorError, Credentials, Network
 from orchestration.settings import Settings
 
@@ -75,13 +75,16 @@ def pull(client: Client, asked: Asked) -> None:
     """Contacts, tickets and deals that changed in the time asked for."""
     known = crm_fields(NAME, asked.settings.crm_fields)
     searches = _Searches(client, asked)
-    searches.ask(_CONTACTS, asked_names(known.contacts, _CONTACTS.changed), known.contacts.as_text())
+    with part(client, "contacts"):
+        searches.ask(_CONTACTS, asked_names(known.contacts, _CONTACTS.changed), known.contacts.as_text())
     if known.service:
-        names = asked_names(known.service, _TICKETS.changed, _OPENED)
-        searches.ask(_TICKETS, names, known.service.as_text())
+        with part(client, "tickets"):
+            names = asked_names(known.service, _TICKETS.changed, _OPENED)
+            searches.ask(_TICKETS, names, known.service.as_text())
     if known.outcomes:
-        names = asked_names(known.outcomes, _DEALS.changed)
-        searches.ask(_DEALS, names, known.outcomes.as_text())
+        with part(client, "deals"):
+            names = asked_names(known.outcomes, _DEALS.changed)
+            searches.ask(_DEALS, names, known.outcomes.as_text())
 
 
 def check(client: Client) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +30,7 @@ from orchestration.connectors.crm.fields import (
     read_service_fields,
 )
 from orchestration.connectors.crm.records import Record
-from orchestration.connectors.crm.vendor import Asking, VendorSession, asked_alone
+from orchestration.connectors.crm.vendor import Asking, VendorSession, asked_alone, part
 from orchestration.connectors.network import Asked, ConnectorError, Credentials, Network
 from orchestration.settings import Settings
 
@@ -102,14 +104,17 @@ def pull(client: Client, asked: Asked) -> None:
     """Contacts, cases and opportunities that changed in the time asked for."""
     known = crm_fields(NAME, asked.settings.crm_fields)
     query = _Query(client, asked)
-    names = asked_names(known.contacts, "Id", _CHANGED)
-    query.ask("contacts", "Contact", names, known.contacts.as_text())
+    with part(client, "contacts"):
+        names = asked_names(known.contacts, "Id", _CHANGED)
+        query.ask("contacts", "Contact", names, known.contacts.as_text())
     if known.service:
-        names = asked_names(known.service, "Id", "ContactId", "CreatedDate", _CHANGED)
-        query.ask("cases", "Case", names, known.service.as_text())
-    if known.outcomes:
-        names = asked_names(known.outcomes, "Id", "ContactId", _CHANGED)
-        query.ask("opportunities", "Opportunity", names, known.outcomes.as_text())
+        with part(client, "cases"):
+            names = asked_names(known.service, "Id", "ContactId", "CreatedDate", _CHANGED)
+            query.ask("cases", "Case", names, known.service.as_text())
+    if deals := known.outcomes:
+        with part(client, "opportunities"):
+            names = asked_names(deals, "Id", deals.contact, _CHANGED)
+            query.ask("opportunities", deals.table, names, deals.as_text())
 
 
 def check(client: Client) -> str:
@@ -142,10 +147,10 @@ class _Query:
             return
         soql = f"SELECT {', '.join(names)} {window}"
         if many >= BULK_FROM:
-            with self.asking.of(f"{endpoint}_bulk"):
+            with self.asking.of(f"{endpoint}_bulk"), _no_such_field():
                 self._in_bulk(f"{endpoint}_bulk", soql, fields)
             return
-        with self.asking.of(endpoint, {"fields": fields}):
+        with self.asking.of(endpoint, {"fields": fields}), _no_such_field():
             for _ in self.salesforce.query_all_iter(f"{soql} ORDER BY {_CHANGED}, Id"):
                 pass  # each page is written down as it comes
 
@@ -186,6 +191,22 @@ class _Query:
             if locator in ("", "null"):
                 return
         self.client.note(f"{endpoint}: a locator came back, and the results end there")
+
+
+@contextmanager
+def _no_such_field() -> Iterator[None]:
+    """A query that Salesforce does not understand names a field that is not there, or not for this user."""
+    try:
+        yield
+    except AnswerError as error:
+        if error.status != 400 or error.answer is None or "INVALID_FIELD" not in error.answer.body:
+            raise
+        named = re.search(r"[Nn]o such column '([A-Za-z0-9_.]{1,120})'", error.answer.body)
+        field = named[1] if named else "one of them"
+        raise ConnectorError(
+            f"salesforce has no field {field} that this user may read: "
+            "name the fields in salesforce.yaml of STATURE_CRM_FIELDS."
+        ) from None
 
 
 def _literal(moment: datetime) -> str:
@@ -268,7 +289,7 @@ def _opportunity(answer: Answer) -> _Reader:
     fields = read_outcome_fields(_fields(answer))
 
     def read(record: Record, updated: datetime) -> Iterator[Row]:
-        if contact := record.text("ContactId"):
+        if contact := record.text(fields.contact):
             yield from crm_rows.outcome_rows(NAME, record, record.required("Id"), contact, updated, fields)
 
     return read

@@ -14,11 +14,11 @@ from typing import Any
 
 from orchestration.connectors import fields as json_fields
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
-from orchestration.connectors.client import AnswerError, Client
+from orchestration.connectors.client import Client
 from orchestration.connectors.crm import rows as crm_rows
 from orchestration.connectors.crm.fields import crm_fields, read_contact_fields, read_service_fields
 from orchestration.connectors.crm.records import Record
-from orchestration.connectors.crm.vendor import Asking, VendorSession, asked_alone
+from orchestration.connectors.crm.vendor import Asking, VendorSession, asked_alone, part
 from orchestration.connectors.network import Asked, ConnectorError, Credentials, Network
 from orchestration.settings import Settings
 
@@ -66,12 +66,8 @@ def pull(client: Client, asked: Asked) -> None:
         lists.append(("tickets", zendesk.tickets, known.service.as_text()))
     since = max(0, int(asked.since.timestamp()))
     for endpoint, api, fields in lists:
-        try:
-            with asking.of(endpoint, {"fields": fields}):
-                _through(api.incremental(start_time=since, per_page=PAGE), asked.until)
-        except ZenpyException as error:
-            told = type(error).__name__
-            raise AnswerError(f"{endpoint}: an answer that cannot be followed: {told}") from error
+        with part(client, endpoint), asking.of(endpoint, {"fields": fields}, ZenpyException):
+            _through(api.incremental(start_time=since, per_page=PAGE), asked.until)
 
 
 def _through(export: Iterable[Any], until: datetime) -> None:

@@ -128,8 +128,10 @@ class OutcomeKinds(_Part):
 
 
 class OutcomeFields(_Part):
-    """A deal. Only one that is `won` is an outcome."""
+    """A deal. Only one that is `won` is an outcome. `table` and `contact` are for Salesforce alone."""
 
+    table: Literal["Opportunity", "Order"] = "Opportunity"
+    contact: FieldName = "ContactId"
     kind: OutcomeKinds | None = None
     otherwise: OutcomeKind = "order"
     won: Verdict

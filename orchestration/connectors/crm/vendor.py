@@ -13,7 +13,7 @@ from orchestration.connectors import fields
 from orchestration.connectors.answers import Answer, Unreadable
 from orchestration.connectors.client import AnswerError, Client
 
-_FAULTS = (
+_FAULTS: tuple[type[Exception], ...] = (
     Unreadable,
     TypeError,
     ValueError,
@@ -38,12 +38,17 @@ class Asking:
         self._seen: set[str] = set()
 
     @contextmanager
-    def of(self, endpoint: str, about: Mapping[str, str] | None = None) -> Iterator[None]:
-        """Requests inside are `endpoint`'s. AnswerError also for what the vendor's client stumbles over."""
+    def of(
+        self, endpoint: str, about: Mapping[str, str] | None = None, *faults: type[Exception]
+    ) -> Iterator[None]:
+        """Requests inside are `endpoint`'s. AnswerError also for what the vendor's client stumbles over.
+
+        `faults`: errors of its own that it raises then.
+        """
         self.endpoint, self.about, self._seen = endpoint, about or {}, set()
         try:
             yield
-        except _FAULTS as error:
+        except _FAULTS + faults as error:
             raise AnswerError(
                 f"{endpoint}: an answer that cannot be followed: {type(error).__name__}"
             ) from error
@@ -62,6 +67,16 @@ class Asking:
         return self.client.get(
             self.endpoint, path, params=params, about=self.about, method=method.upper(), json=json
         )
+
+
+@contextmanager
+def part(client: Client, what: str) -> Iterator[None]:
+    """One of a pull's lists: where it cannot be had, the others are; the next pull asks for it all again."""
+    try:
+        yield
+    except AnswerError as error:
+        client.skipped(what, error)
+        client.incomplete = True
 
 
 def asked_alone(client: Client, endpoint: str, path: str) -> fields.Node:

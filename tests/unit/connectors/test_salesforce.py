@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 
 from orchestration.connectors import salesforce
 from orchestration.connectors.answers import Answer
-from orchestration.connectors.client import AnswerError
+from orchestration.connectors.crm.fields import crm_fields
 from orchestration.connectors.network import ConnectorError
 from orchestration.privacy.answers import without
 from tests.fixtures.crm_answers import assert_well_formed
@@ -135,12 +135,48 @@ def test_many_records_come_as_one_job(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("state", ["Failed", "Aborted"])
 def test_a_job_that_fails_is_asked_for_another_day(tmp_path: Path, state: str) -> None:
+    with pulling(salesforce, _bulk([state]), tmp_path, **GIVEN) as pull:
+        assert table(pull.run(), "crm_contacts") == []
+        assert pull.client.failures == [f"contacts: contacts_bulk: Salesforce ended the job as {state}"]
+        assert pull.client.incomplete
+
+
+def test_a_list_that_fails_keeps_no_other_away(tmp_path: Path) -> None:
+    lines = recorded("salesforce")
+    lines[1] |= {"status": 404}
+    with pulling(salesforce, lines, tmp_path, **GIVEN) as pull:
+        rows = pull.run()
+        assert len(table(rows, "service_events")) == 3
+        assert len(table(rows, "outcomes")) == 2
+        assert pull.client.failures == ["contacts: contacts: the service answered 404"]
+        assert pull.client.incomplete, "so the next pull asks since the same moment"
+
+
+def test_a_field_that_is_not_there_is_named(tmp_path: Path) -> None:
+    lines = recorded("salesforce")
+    told = "No such column 'Birthdate' on entity 'Contact'."
+    lines[1] |= {"status": 400, "body": [{"message": told, "errorCode": "INVALID_FIELD"}]}
     with (
-        pulling(salesforce, _bulk([state]), tmp_path, **GIVEN) as pull,
-        pytest.raises(AnswerError, match=f"ended the job as {state}") as error,
+        pulling(salesforce, lines, tmp_path, **GIVEN) as pull,
+        pytest.raises(ConnectorError, match=r"no field Birthdate .* salesforce\.yaml"),
     ):
         pull.run()
-    assert error.value.again
+
+
+def test_orders_can_stand_in_the_place_of_opportunities(tmp_path: Path) -> None:
+    (tmp_path / "salesforce.yaml").write_text(
+        "contacts: {}\n"
+        "outcomes: {table: Order, contact: BillToContactId, amount: TotalAmount, occurred_at: EffectiveDate,"
+        " won: {field: StatusCode, means_yes: [Activated]}}"
+    )
+    fields = crm_fields("salesforce", str(tmp_path)).outcomes
+    assert fields
+    order = {"Id": "801A", "BillToContactId": "003A", "TotalAmount": 9.5, "EffectiveDate": "2026-03-09"}
+    order |= {"StatusCode": "Activated", "SystemModstamp": "2026-03-10T09:00:00Z"}
+    body = json.dumps({"records": [order]})
+    answer = replace(fixture("salesforce", "opportunities")[0], body=body, about={"fields": fields.as_text()})
+    [row] = table(list(salesforce.rows(answer, reading())), "outcomes")
+    assert (row["outcome_id"], row["contact_id"], row["amount"]) == ("801A", "003A", 9.5)
 
 
 def test_a_job_whose_locator_comes_back_ends(tmp_path: Path) -> None:
@@ -156,11 +192,9 @@ def test_a_job_whose_locator_comes_back_ends(tmp_path: Path) -> None:
 def test_a_cursor_that_comes_back_ends_the_list(tmp_path: Path) -> None:
     lines = recorded("salesforce")
     lines[2]["body"] |= {"done": False, "nextRecordsUrl": lines[1]["body"]["nextRecordsUrl"]}
-    with (
-        pulling(salesforce, lines, tmp_path, **GIVEN) as pull,
-        pytest.raises(AnswerError, match="a cursor came back"),
-    ):
+    with pulling(salesforce, lines, tmp_path, **GIVEN) as pull:
         pull.run()
+        assert pull.client.failures == ["contacts: contacts: a cursor came back, and the list ends there"]
 
 
 def test_without_a_token_the_setting_is_named(tmp_path: Path) -> None:
