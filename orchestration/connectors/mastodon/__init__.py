@@ -48,7 +48,7 @@ NETWORK = Network(
     history="posts as far back as the server has them; likes and reposts date from when they are first seen",
     blind="who liked or passed on what its server never heard of; lists of followers that are hidden",
     proof="recorded answers",
-    gone=(404, 410),
+    gone=(401, 403, 404, 410),  # what was answered may be hidden or gone, the reply to it is not
 )
 
 
@@ -130,6 +130,9 @@ def _parent(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
     if body is not None:
         try:
             status = node(body, "status")
+            # Some servers give a post that was passed on as the passing on, whoever asks for it.
+            if isinstance(status.get("reblog"), dict):
+                status = node(status.get("reblog"), "reblog")
             if is_public(status):
                 domain = domain_of(answer)
                 author = account_id(node(status.get("account"), "account"), domain)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from dlt.sources.helpers.rest_client.paginators import HeaderLinkPaginator
 from requests import Request, Response
@@ -16,7 +17,7 @@ from orchestration.connectors.answers import Answer, Unreadable
 from orchestration.connectors.client import AnswerError, Client
 from orchestration.connectors.fields import Node, identity, moment, node
 from orchestration.connectors.mastodon.profiles import account_id, qualified
-from orchestration.connectors.mastodon.statuses import Reply, content_id, is_public, unresolved
+from orchestration.connectors.mastodon.statuses import Reply, content_id, is_public, spread, unresolved
 from orchestration.connectors.network import Asked, ConnectorError, Watched
 
 MOST_PAGES_OF_FOLLOWS = 10
@@ -25,7 +26,18 @@ MOST_PAGES_OF_FOLLOWS = 10
 _MOST_POSTS, _MOST_ACCOUNTS = 40, 80
 
 
-class LinkOrLast(HeaderLinkPaginator):
+class Link(HeaderLinkPaginator):
+    """The next page as the Link header says, on the server that was asked: some call themselves otherwise."""
+
+    def update_request(self, request: Request) -> None:
+        here = urlsplit(str(request.url))
+        super().update_request(request)
+        there = urlsplit(str(request.url))
+        if there.netloc != here.netloc:
+            request.url = urlunsplit(here._replace(query=there.query))
+
+
+class LinkOrLast(Link):
     """The next page as the Link header says; on a server without one, what is older than the page's last."""
 
     def __init__(self) -> None:
@@ -42,6 +54,9 @@ class LinkOrLast(HeaderLinkPaginator):
         if self._last is None:
             super().update_request(request)
         else:
+            parts = urlsplit(str(request.url))
+            query = [(name, value) for name, value in parse_qsl(parts.query) if name != "max_id"]
+            request.url = urlunsplit(parts._replace(query=urlencode(query)))
             request.params = {**cast("dict[str, Any]", request.params or {}), "max_id": self._last}
 
 
@@ -69,6 +84,8 @@ class Server:
     domain: str
     own: dict[str, Own] = field(default_factory=dict)
     replies: dict[str, list[Reply]] = field(default_factory=dict)
+    is_snac: bool = False
+    is_closed: bool = False
 
     def ask_account(self, watched: Watched) -> None:
         """Its profile, its posts as far back as reactions are asked for, and who follows whom."""
@@ -88,9 +105,12 @@ class Server:
             statuses = listed(page)
             for reply in unresolved(page, statuses, self.asked.since, self.asked.until):
                 self.replies.setdefault(reply.parent, []).append(reply)
-            for status in statuses:
+            for status in (part for one in statuses for part in spread(one)):
                 self._note_own(status, known, oldest)
         for endpoint in ("followers", "following"):
+            # snac gives whom the token's owner follows, whosever list is asked for.
+            if endpoint == "following" and (self.is_snac or _count(profile, "following_count") == 0):
+                continue
             with self.client.apart(f"{endpoint} of an account on {self.domain}"):
                 self._ask_follows(endpoint, number, about, _count(profile, f"{endpoint}_count"))
 
@@ -104,7 +124,7 @@ class Server:
                     [[r.content, r.actor, r.at.isoformat(), r.target] for r in dict.fromkeys(replies)]
                 ),
             }
-            with self.client.apart(f"a post that was answered on {self.domain}"):
+            with self._of_posts("a post that was answered"):
                 self.client.get("parent", self._url("statuses", number), about=about)
 
     def ask_reactions(self) -> None:
@@ -124,17 +144,31 @@ class Server:
             for own in self.own.values():
                 # Quotes are new: a server that does not name their number does not know them.
                 known = own.counts.get(counter, 0 if endpoint == "quotes" else None)
-                if known == 0 and (counts or endpoint == "quotes"):
+                if self.is_closed or (known == 0 and (counts or endpoint == "quotes")):
                     continue
-                with self.client.apart(f"{endpoint} of a post on {self.domain}"):
+                with self._of_posts(f"{endpoint} of a post"):
                     self._ask_reactions(endpoint, own, most)
+
+    @contextmanager
+    def _of_posts(self, what: str) -> Iterator[None]:
+        """Something of a post, on its own; a server that shows it to nobody without a token is noted once."""
+        with self.client.apart(f"{what} on {self.domain}"):
+            try:
+                yield
+            except AnswerError as error:
+                if error.status != 401 or self.asked.settings.mastodon_token is not None:
+                    raise
+                self.is_closed = True
+                self.client.note(
+                    f"{self.domain} shows replies and reactions to nobody without STATURE_MASTODON_TOKEN"
+                )
 
     def _ask_reactions(self, endpoint: str, own: Own, most: int | None) -> None:
         url = self._url("statuses", own.number, endpoint)
         if most is None:
             self.client.get(endpoint, url, about=own.about)
             return
-        for _ in self.client.pages(endpoint, url, {"limit": most}, own.about, HeaderLinkPaginator()):
+        for _ in self.client.pages(endpoint, url, {"limit": most}, own.about, Link()):
             pass
 
     def _ask_follows(self, endpoint: str, number: str, about: dict[str, str], promised: int | None) -> None:
@@ -146,9 +180,7 @@ class Server:
             return pages >= MOST_PAGES_OF_FOLLOWS
 
         url = self._url("accounts", number, endpoint)
-        for _ in self.client.pages(
-            endpoint, url, {"limit": _MOST_ACCOUNTS}, about, HeaderLinkPaginator(), stop=enough
-        ):
+        for _ in self.client.pages(endpoint, url, {"limit": _MOST_ACCOUNTS}, about, Link(), stop=enough):
             pass
         if pages >= MOST_PAGES_OF_FOLLOWS and (promised or 0) > seen:
             self.client.note(
@@ -156,12 +188,17 @@ class Server:
             )
 
     def _profile(self, watched: Watched) -> Node:
-        known = qualified(name_of(watched), self.domain)
-        acct = known.removesuffix(f"@{self.domain}")
+        known, acct = qualified(name_of(watched), self.domain), name_of(watched)
+        if acct.lower().endswith(f"@{self.domain}"):
+            acct = acct[: -len(self.domain) - 1]
         about = {"domain": self.domain}
         try:
             answer = self.client.get("account", self._url("accounts", "lookup"), {"acct": acct}, about)
         except AnswerError as error:
+            if error.status == 401 and self.asked.settings.mastodon_token is None:
+                raise ConnectorError(
+                    f"{self.domain} answers nobody without a token: set STATURE_MASTODON_TOKEN."
+                ) from None
             if error.status != 404 or self.asked.settings.mastodon_token is None:
                 raise
             # Whom no one here follows yet is only found by a search, which is not open to strangers.
@@ -205,7 +242,10 @@ class Server:
 
 def ask(client: Client, asked: Asked, bases: Sequence[str]) -> None:
     """Ask each server for the accounts that are at home there, and the first for all others."""
-    servers = [Server(client, asked, base, instance(client, base)) for base in bases]
+    servers = []
+    for base in bases:
+        domain, version = instance(client, base)
+        servers.append(Server(client, asked, base, domain, is_snac="snac/" in version))
     wanted = {server.domain: dict[str, Watched]() for server in servers}
     for watched in asked.accounts:
         name = qualified(name_of(watched), servers[0].domain)
@@ -218,29 +258,25 @@ def ask(client: Client, asked: Asked, bases: Sequence[str]) -> None:
                     server.ask_account(watched)
                 except Unreadable as problem:
                     raise AnswerError(f"what {server.domain} says of it cannot be read: {problem}") from None
-                except AnswerError as error:
-                    if error.status == 401 and asked.settings.mastodon_token is None:
-                        raise ConnectorError(
-                            f"{server.domain} answers nobody without a token: set STATURE_MASTODON_TOKEN."
-                        ) from None
-                    raise
         server.ask_parents()
         server.ask_reactions()
 
 
-def instance(client: Client, base: str) -> str:
-    """The domain in the names of a server's own accounts, which may be another than its address's."""
+def instance(client: Client, base: str) -> tuple[str, str]:
+    """The domain in the names of a server's own accounts, which may not be its address's; and its version."""
     host = urlsplit(base).netloc.lower()
-    for endpoint, field_of in (("/api/v2/instance", "domain"), ("/api/v1/instance", "uri")):
+    for path, name in (("/api/v2/instance", "domain"), ("/api/v1/instance", "uri")):
         try:
-            said = node(client.get("instance", base + endpoint).json(), "instance").get(field_of)
+            said = node(client.get("instance", base + path).json(), "instance")
         except (AnswerError, Unreadable):
             continue
-        if isinstance(said, str) and said.strip():
+        domain, version = said.get(name), said.get("version")
+        if isinstance(domain, str) and domain.strip():
             # Some write an address where a domain belongs.
-            domain = said.strip().lower()
-            return urlsplit(domain).netloc if "://" in domain else domain.rstrip("/")
-    return host
+            bare = domain.strip().lower()
+            bare = urlsplit(bare).netloc if "://" in bare else bare.rstrip("/")
+            return bare or host, version if isinstance(version, str) else ""
+    return host, ""
 
 
 def name_of(watched: Watched) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from orchestration.connectors.answers import Answer, Refused, Row, Unreadable
@@ -64,7 +65,7 @@ def profile_rows(profile: Node, answer: Answer) -> Iterator[Row | Refused]:
         known,
         answer.received_at,
         display_name=maybe_text(profile, "display_name"),
-        created_at=maybe_moment(profile, "created_at"),
+        created_at=_opened(profile),
         followers=_count(profile, "followers_count"),
         following=_count(profile, "following_count"),
         posts=_count(profile, "statuses_count"),
@@ -96,6 +97,12 @@ def proved_page(field: Node) -> str | None:
 def local_id(profile: Node) -> str | None:
     """The id that this server alone uses for the account."""
     return maybe_identity(profile, "id")
+
+
+def _opened(profile: Node) -> datetime | None:
+    opened = maybe_moment(profile, "created_at")
+    # Some servers give 1970 for accounts of which they do not know it: that would be the oldest of all.
+    return opened if opened and opened.timestamp() > 0 else None
 
 
 def _count(profile: Node, name: str) -> int | None:

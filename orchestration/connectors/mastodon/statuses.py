@@ -86,7 +86,8 @@ class Page:
                 for profile in profiles:
                     if number := local_id(profile):
                         accounts[number] = account_id(profile, domain)
-                if number := maybe_identity(status, "id"):
+                number = maybe_identity(status, "id")
+                if number and status.get("reblog") is None:  # nothing is about passing on, but about the post
                     posts[number] = Told(content_id(status, domain), account_id(author, domain))
             except Unreadable:
                 continue  # refused where its own row is made
@@ -169,7 +170,9 @@ def unresolved(
         try:
             parent = maybe_identity(status, "in_reply_to_id")
             at = moment(status, "created_at")
-            if parent is None or parent in page.posts or not is_public(status) or not since <= at < until:
+            if parent is None or parent in page.posts or status.get("reblog") is not None:
+                continue
+            if not is_public(status) or not since <= at < until:
                 continue
             actor = account_id(node(status.get("account"), "account"), page.domain)
             yield Reply(content_id(status, page.domain), actor, at, _replied_to(status, page), parent)

@@ -253,7 +253,7 @@ def asked(url: str, *names: str, **more: Any) -> Asked:
 
 def test_a_pull_asks_what_it_needs_and_gives_the_same_rows_again(tmp_path: Path) -> None:
     with serving(recorded("mastodon")) as server:
-        wish = asked(server.url, "ada", "@Ben@far.example", "ada@town.example", "nobody")
+        wish = asked(server.url, "ada", "@ben@far.example", "ada@town.example", "nobody")
         first = pulled(mastodon, wish, tmp_path / "first")
         urls = [url for url, _ in server.asked]
         second = pulled(mastodon, wish, tmp_path / "second")
@@ -336,6 +336,93 @@ def test_a_bare_server_is_read_whole(tmp_path: Path) -> None:
     assert refusals(rows) == []
     like = next(row for row in table(rows, "activities") if row["kind"] == "like")
     assert (like["actor_account_id"], like["target_account_id"]) == ("ben@bare.example", "ada@bare.example")
+
+
+def snac_server() -> list[dict[str, Any]]:
+    """As snac answers: a post that was passed on looks like the passing on, and mentions have numbers of no
+    account. Whom the token's owner follows stands for whom anybody follows."""
+
+    def author(number: str, name: str) -> dict[str, Any]:
+        return {"id": number, "acct": f"{name}@town.example", "created_at": "1970-01-01T00:00:00Z"}
+
+    ada, ben = author("a" * 8, "Ada"), author("b" * 8, "ben")
+    post = bare_status(
+        3, ada, SINCE + timedelta(hours=9), reblogs_count=1, replies_count=1, favourites_count=1
+    )
+    passed_on = post | {"id": "A3", "uri": "https://town.example#3", "account": ben, "reblog": post}
+    parent = bare_status(7, ben, SINCE - timedelta(days=2))
+    shown = parent | {"id": "A7", "uri": "https://town.example#7", "account": ada, "reblog": parent}
+    mention = {"id": "0", "acct": "ben@town.example", "url": "https://town.example/ben"}
+    reply = bare_status(
+        4, ada, SINCE + timedelta(hours=10), in_reply_to_id="A7", in_reply_to_account_id="b" * 8,
+        mentions=[mention],
+    )  # fmt: skip
+    answered = bare_status(5, ben, SINCE + timedelta(hours=11), in_reply_to_id="A3")
+    profile = ada | {"following_count": 3, "followers_count": 0}
+    lines: list[tuple[str, Any, int]] = [
+        ("/api/v1/instance", {"uri": "town.example", "version": "4.0.0 (not true; really snac/2.80)"}, 200),
+        ("/api/v1/accounts/lookup?acct=Ada", profile, 200),
+        (f"/api/v1/accounts/{'a' * 8}/statuses?limit=40", [reply, passed_on], 200),
+        (f"/api/v1/accounts/{'a' * 8}/statuses?limit=40&max_id=A3", [], 200),
+        (f"/api/v1/accounts/{'a' * 8}/followers?limit=80", [], 200),
+        ("/api/v1/statuses/A7", shown, 200),
+        ("/api/v1/statuses/A3/context", {"ancestors": [], "descendants": [answered]}, 200),
+        ("/api/v1/statuses/A3/reblogged_by?limit=80", [ben], 200),
+        ("/api/v1/statuses/A3/favourited_by?limit=80", [ben], 200),
+    ]
+    return [{"url": url, "status": status, "body": body} for url, body, status in lines]
+
+
+def told_by(answers: list[Answer]) -> set[tuple[str, str, str | None, str | None]]:
+    rows = table(_rows(answers), "activities")
+    return {(r["kind"], r["actor_account_id"], r["target_account_id"], r["content_id"]) for r in rows}
+
+
+def test_a_server_that_shows_posts_as_passed_on_is_understood(tmp_path: Path) -> None:
+    with serving(snac_server()) as server:
+        pull = pulled(
+            mastodon, asked(server.url, "Ada@town.example", mastodon_token=SecretStr("t")), tmp_path
+        )
+        assert [url for url in server.missed if "v2" not in url] == []
+    post, parent = (f"http://bare.example/o/{n}" for n in (3, 7))
+    ben = "ben@town.example"
+    assert told_by(pull.answers) == {
+        ("post", ADA, None, post),
+        ("repost", ben, ADA, post),
+        ("like", ben, ADA, post),
+        ("reply", ben, ADA, post),
+        ("reply", ADA, ben, parent),
+    }
+    opened_at = {row["created_at"] for row in table(_rows(pull.answers), "accounts")}
+    assert opened_at == {None}, "1970 is no date"
+
+
+def test_a_server_that_shows_reactions_with_a_token_alone_still_tells_of_posts(tmp_path: Path) -> None:
+    lines = [
+        line | {"status": 401, "body": {"error": "no"}} if "/api/v1/statuses/" in line["url"] else line
+        for line in snac_server()
+    ]
+    with serving(lines) as server:
+        pull = pulled(mastodon, asked(server.url, "Ada@town.example"), tmp_path)
+        assert len([url for url, _ in server.asked if "/api/v1/statuses/" in url]) == 1
+    post = "http://bare.example/o/3"
+    assert told_by(pull.answers) == {
+        ("post", ADA, None, post),
+        ("repost", "ben@town.example", ADA, post),
+        ("reply", ADA, "ben@town.example", "town.example/A7"),
+    }, "whose post was answered is known, the post is not"
+    assert any("STATURE_MASTODON_TOKEN" in note for note in pull.client.notes)
+
+
+def test_a_next_page_that_names_another_host_is_asked_for_here(tmp_path: Path) -> None:
+    lines = bare_server()
+    for line in lines:
+        if line["url"].endswith("statuses?limit=40"):
+            line["headers"] = {"Link": '<https://other.example/api/v1/x?limit=40&max_id=A5>; rel="next"'}
+    with serving(lines) as server:
+        pull = pulled(mastodon, asked(server.url, "ada"), tmp_path)
+        assert server.missed == []
+    assert len([kind for kind, *_ in told_by(pull.answers) if kind == "post"]) == 7
 
 
 def test_a_server_that_pages_in_a_circle_is_left(tmp_path: Path) -> None:
