@@ -44,6 +44,7 @@ NETWORK = Network(
     history="everything since 2006",
     blind="points, which are anonymous; what was flagged or killed; who follows whom, which nobody can",
     proof="recorded answers",
+    gone=(404, 410),
 )
 
 _AT_ONCE = 500
@@ -68,16 +69,18 @@ def pull(client: Client, asked: Asked) -> None:
     names = dict.fromkeys(
         (watched.account_id or watched.handle or "").strip().lstrip("@") for watched in asked.accounts
     )
-    threads: dict[str, None] = {}
+    threads: dict[str, list[str]] = {}
     for name in filter(None, names):
         with client.apart(f"account {name}"):
             for page in _written(client, asked, base, name):
-                threads.update(dict.fromkeys(_threads(page)))
+                for thread, comment in _threads(page, asked):
+                    threads.setdefault(thread, []).extend(comment)
         with client.apart(f"profile of {name}"):
             client.get("user", f"{users}/user/{quote(name, safe='')}.json")
-    for thread in threads:
+    for thread, comments in threads.items():
         with client.apart(f"thread {thread}"):
-            client.get("item", f"{base}/items/{thread}")
+            about = {"comments": " ".join(dict.fromkeys(comments))}
+            client.get("item", f"{base}/items/{thread}", about=about)
 
 
 def check(client: Client) -> str:
@@ -103,8 +106,8 @@ def _written(client: Client, asked: Asked, base: str, name: str) -> Iterator[Ans
     )
 
 
-def _threads(page: Answer) -> Iterator[str]:
-    """The stories under which the items of a page stand."""
+def _threads(page: Answer, asked: Asked) -> Iterator[tuple[str, list[str]]]:
+    """The stories that the items of a page stand under, and the comments that wait for what these say."""
     try:
         hits = array(node(page.json(), "search"), "hits")
     except Unreadable as problem:
@@ -112,11 +115,13 @@ def _threads(page: Answer) -> Iterator[str]:
     for value in hits:
         try:
             hit = node(value, "hits")
-            story = maybe_identity(hit, "story_id") or maybe_identity(hit, "parent_id")
-            if not _is_comment(hit):
-                story = identity(hit, "objectID")
+            number, waits = identity(hit, "objectID"), list[str]()
+            story: str | None = number
+            if _is_comment(hit):
+                story = maybe_identity(hit, "story_id") or maybe_identity(hit, "parent_id")
+                waits = [number] if asked.since <= _when(hit) < asked.until else []
             if story and story.isdigit():
-                yield story
+                yield story, waits
         except Unreadable:
             continue  # refused where its row is made
 
@@ -136,6 +141,8 @@ def kept(answer: Answer, reduce: Callable[[str], str]) -> Answer:
 
 def _rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
     if not answer.ok:
+        for _ in answer.about.get("comments", "").split():
+            yield Refused("null_required", f"{answer.endpoint}: the thread of a comment is gone")
         return
     body = answer.json()
     if answer.endpoint == "search":

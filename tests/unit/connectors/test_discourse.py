@@ -167,7 +167,7 @@ def test_kept_answers_give_the_same_rows() -> None:
     same_when_kept(discourse.rows, discourse.kept, fixture("discourse"), reading())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(damaged(fixture("discourse")))
 def test_damaged_answers_are_refused_and_never_raise(answer: Answer) -> None:
     rows = list(discourse.rows(answer, reading()))

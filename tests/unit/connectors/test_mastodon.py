@@ -232,7 +232,7 @@ def test_kept_answers_hold_no_text() -> None:
         assert not any(word in stored.body for word in ("Words", "gardening\\u0022", "Lagos", "Secret"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(damaged(fixture("mastodon")))
 def test_damaged_answers_are_refused_and_never_raise(answer: Answer) -> None:
     rows = list(mastodon.rows(answer, reading()))

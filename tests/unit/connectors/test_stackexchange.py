@@ -121,7 +121,7 @@ def test_kept_answers_give_the_same_rows_and_hold_no_text() -> None:
         assert not any(word in stored for word in ("Words", "words", "garden "))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(damaged(fixture("stackexchange")))
 def test_damaged_answers_are_refused_and_never_raise(answer: Answer) -> None:
     rows = list(stackexchange.rows(answer, reading()))
