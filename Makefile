@@ -17,7 +17,7 @@ export GX_ANALYTICS_ENABLED = false
 export RUNTIME__DLTHUB_TELEMETRY = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test trial trial-maths behaviour bench lint format lock clean
+.PHONY: help install demo dev test test-real trial trial-maths behaviour bench lint format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | \
@@ -38,6 +38,10 @@ dev: install  ## open Dagster's UI on the same project
 
 test: install  ## run every test
 	@$(BIN)/python -m pytest
+
+test-real: install  ## install real servers, fill them through their own API, and pull from them (minutes)
+	@$(BIN)/python -m tests.integration.real.installing
+	@$(BIN)/python -m pytest -m real tests/integration/real
 
 trial: install  ## run all 193 days of the CollegeMsg log (LOG=…/CollegeMsg.txt) and report
 	@$(BIN)/python -m tests.trials.collegemsg --log $(LOG) --to .stature/trial

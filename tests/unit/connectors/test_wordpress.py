@@ -128,9 +128,9 @@ def test_the_blog_is_told_by_the_address_where_nobody_wrote_it_down() -> None:
 @pytest.mark.skipif(not ROUTES.exists(), reason="the descriptions of ../shared/data are not here")
 def test_the_routes_take_what_is_asked_of_them() -> None:
     routes = json.loads(ROUTES.read_text("utf-8"))
-    for endpoint, given in {"posts": WHEN, "comments": WHEN, "users": {"page", "per_page"}}.items():
+    for endpoint, params in {"posts": WHEN, "comments": WHEN, "users": {"page", "per_page"}}.items():
         (reading_it,) = (e for e in routes[f"/wp/v2/{endpoint}"]["endpoints"] if "GET" in e["methods"])
-        assert given <= reading_it["args"].keys()
+        assert params <= reading_it["args"].keys()
 
 
 # --- asking ---------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def of(rows: list[Any], place: str) -> str:
 
 def test_a_pull_asks_for_the_day_and_pulling_again_asks_nothing(tmp_path: Path) -> None:
     expected = of([row for answer in ANSWERS for row in wordpress.rows(answer, reading())], "ada.blog")
-    with pulling(wordpress, lines(), tmp_path, wordpress_urls=["{server}/"]) as pull:
+    with pulling(wordpress, lines(), tmp_path, wordpress_urls=["{server}/wp-json/"]) as pull:
         first = pull.run()
         place = pull.server.url.removeprefix("http://")
         hidden = expected.replace(DAN, DAN.replace("ada.blog", place))
@@ -163,7 +163,7 @@ def test_a_pull_asks_for_the_day_and_pulling_again_asks_nothing(tmp_path: Path) 
         assert not pull.client.failures
 
 
-def test_a_blog_without_pretty_addresses_is_found_under_rest_route(tmp_path: Path) -> None:
+def test_a_blog_is_asked_under_rest_route_which_all_know(tmp_path: Path) -> None:
     plain = []
     for line in lines():
         path, _, query = line["url"].removeprefix("/wp-json").partition("?")
@@ -171,7 +171,13 @@ def test_a_blog_without_pretty_addresses_is_found_under_rest_route(tmp_path: Pat
     with pulling(wordpress, plain, tmp_path, wordpress_urls=["{server}"]) as pull:
         rows = pull.run()
         assert len(table(rows, "activities")) == 9
-        assert pull.server.missed == ["/wp-json/?_fields=name%2Curl%2Cnamespaces"]
+        assert not pull.server.missed
+
+
+def test_a_blog_that_does_not_know_rest_route_is_asked_under_wp_json(tmp_path: Path) -> None:
+    with pulling(wordpress, lines(), tmp_path, wordpress_urls=["{server}"]) as pull:
+        assert len(table(pull.run(), "activities")) == 9
+        assert pull.server.missed == ["/?rest_route=%2F&_fields=name%2Curl%2Cnamespaces"]
 
 
 def test_a_closed_list_of_users_and_a_dead_blog_stop_nothing(tmp_path: Path) -> None:
