@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from orchestration.connectors import github
 from orchestration.connectors.answers import Answer
 from orchestration.connectors.client import NetworkDownError
+from tests.fixtures.damaged_bodies import mutated
 from tests.fixtures.network_answers import (
     DAY,
     RECEIVED,
@@ -23,7 +24,6 @@ from tests.fixtures.network_answers import (
     same_when_kept,
     table,
 )
-from tests.fixtures.network_pull import mutated
 from tests.fixtures.replay_server import recorded
 
 GIVEN = "t0ken"

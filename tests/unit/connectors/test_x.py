@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from orchestration.connectors import x
 from orchestration.connectors.answers import Answer
 from orchestration.connectors.client import ConnectorError, NetworkDownError
+from tests.fixtures.damaged_bodies import mutated
 from tests.fixtures.network_answers import (
     RECEIVED,
     assert_well_formed,
@@ -23,7 +24,6 @@ from tests.fixtures.network_answers import (
     same_when_kept,
     table,
 )
-from tests.fixtures.network_pull import mutated
 from tests.fixtures.replay_server import recorded
 
 POST = "1900000000000000001"

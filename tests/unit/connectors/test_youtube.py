@@ -12,6 +12,7 @@ from orchestration.connectors import youtube
 from orchestration.connectors.answers import Answer
 from orchestration.connectors.client import ConnectorError, NetworkDownError
 from orchestration.connectors.youtube.asking import later
+from tests.fixtures.damaged_bodies import mutated
 from tests.fixtures.network_answers import (
     RECEIVED,
     assert_well_formed,
@@ -23,7 +24,6 @@ from tests.fixtures.network_answers import (
     same_when_kept,
     table,
 )
-from tests.fixtures.network_pull import mutated
 from tests.fixtures.replay_server import recorded
 
 ADA, BEN, CLEO = (f"UC{letter * 22}" for letter in "abc")
