@@ -2,11 +2,12 @@
 
 A repository is content of its owner, a person or an organisation: a star is a like, a fork a repost, an issue
 or pull request by somebody else a reply. What is said on an issue answers whoever opened it.
-`asking.py` drives the requests, `reading.py` maps the answers.
+`asking.py` drives the requests, `reading.py` maps the answers, `keeping.py` says what of them is stored.
 """
 
 from orchestration.connectors.github.asking import check, later, pull
-from orchestration.connectors.github.reading import FIELDS, kept, rows
+from orchestration.connectors.github.keeping import kept
+from orchestration.connectors.github.reading import FIELDS, rows
 from orchestration.connectors.network import Credentials, Network
 from orchestration.settings import Settings
 

@@ -280,7 +280,8 @@ class _Asking:
                 if repository is None:
                     continue
                 path = f"{repository.path}/issues/{number}"
-                issue = self.client.get("issue", path, None, repository.about).json()
+                about = {**repository.about, "number": str(number)}
+                issue = self.client.get("issue", path, None, about).json()
                 author = _id(issue, "user", "id") if isinstance(issue, dict) else None
                 if (name, number) in found.reviewed and author is not None:
                     about = {"content_id": issue_id(repository.id, number), "account_id": author}

@@ -1,4 +1,4 @@
-"""What GitHub's answers say, as rows; and an answer without what must not be stored.
+"""What GitHub's answers say, as rows.
 
 Ids of content: a repository's is its number, an issue's or pull request's `<repository>#<number>`, because
 that is what every answer about it says (names change, and comments do not know their issue's other id);
@@ -7,14 +7,19 @@ comments and reviews have the names that GitHub's own pages give them, `issuecom
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
-from orchestration.connectors.contract_rows import account, accounts_once, activity, topics_of, undated
+from orchestration.connectors.contract_rows import (
+    account,
+    accounts_once,
+    activity,
+    deletion,
+    topics_of,
+    undated,
+)
 from orchestration.connectors.fields import (
     Node,
     a_node,
@@ -27,13 +32,12 @@ from orchestration.connectors.fields import (
     maybe_node,
     maybe_text,
     moment,
-    objects,
     text,
     whole,
 )
-from orchestration.connectors.storing import storable
 
 _NETWORK = "github"
+_GONE = 410
 _APPLAUSE = frozenset({"+1", "laugh", "hooray", "heart", "rocket", "eyes"})
 _DISLIKE = frozenset({"-1", "confused"})
 _LISTS = frozenset(
@@ -46,11 +50,6 @@ _OF_ONE_DESCRIBED = _LISTS - {"issue_comments", "reviews", "reactions"} | {"repo
 """Where the request is about an account that its own answer describes in full."""
 
 _SINGLE = frozenset({"user", "me", "repository", "issue"})
-
-_TEXTS = frozenset(
-    {"title", "body", "body_text", "body_html", "description", "bio", "message", "blog", "company"}
-)
-_DROPPED = frozenset({"commits", "pages", "diff_hunk", "_links", "base", "head", "milestone", "text_matches"})
 
 FIELDS: Mapping[str, Mapping[str, str]] = {}
 """No description of GitHub's API is at hand to compare with: recorded answers prove the fields."""
@@ -80,9 +79,19 @@ def applauded(issue: Node) -> bool:
 
 
 def rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
+    if answer.status == _GONE and (deleted := _deleted(answer)):
+        yield deletion(_NETWORK, deleted, answer.received_at)
     if answer.ok:
         found = accounts_once(whole(answer, lambda: _rows(answer, reading)))
         yield from (row for row in found if not _says_less(answer, row))
+
+
+def _deleted(answer: Answer) -> str | None:
+    """The issue that an answer of 410 is about: its owner deleted it."""
+    content, number = answer.about.get("content_id"), answer.about.get("number")
+    if answer.endpoint == "issue":
+        return issue_id(content, number) if content and number else None
+    return content if answer.endpoint in ("issue_comments", "reviews", "reactions") else None
 
 
 def _says_less(answer: Answer, row: Row | Refused) -> bool:
@@ -365,37 +374,3 @@ class _Reader:
         if text(item, "type") != "WatchEvent" or maybe_flag(item, "public") is False:
             return
         yield from self.known("like", a_node(item, "actor"), moment(item, "created_at"))
-
-
-# ── storing ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def kept(answer: Answer, reduce: Callable[[str], str]) -> Answer:
-    """Titles, bodies and descriptions reduced; commits, and everything private, gone."""
-    return storable(_nameless(answer), reduce, texts=_TEXTS, dropped=_DROPPED, private=_private)
-
-
-def _nameless(answer: Answer) -> Answer:
-    """Releases have titles, too, which are called names, as accounts and repositories have them."""
-    if answer.endpoint not in ("events", "repo_events"):
-        return answer
-    try:
-        events = answer.json()
-        for event in objects(events):
-            payload = event.get("payload")
-            release = payload.get("release") if isinstance(payload, dict) else None
-            if isinstance(release, dict):
-                release.pop("name", None)
-        return replace(answer, body=json.dumps(events))
-    except (Unreadable, RecursionError):
-        return replace(answer, body="")
-
-
-def _private(item: Mapping[str, Any]) -> bool:
-    repository = item.get("repo")
-    return (
-        item.get("private") is True
-        or item.get("visibility") in ("private", "internal")
-        or item.get("public") is False
-        or (isinstance(repository, dict) and _private(repository))
-    )

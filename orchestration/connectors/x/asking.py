@@ -19,7 +19,15 @@ _USER_FIELDS = "created_at,location,name,protected,public_metrics,username,verif
 _TWEET_FIELDS = (
     "author_id,context_annotations,created_at,entities,in_reply_to_user_id,public_metrics,referenced_tweets"
 )
-_EXPANSIONS = "author_id,entities.mentions.username,in_reply_to_user_id,referenced_tweets.id.author_id"
+_EXPANSIONS = ",".join(
+    (
+        "author_id",
+        "entities.mentions.username",
+        "in_reply_to_user_id",
+        "referenced_tweets.id",
+        "referenced_tweets.id.author_id",
+    )
+)
 _USERS = {"user.fields": _USER_FIELDS}
 _TWEETS = {**_USERS, "tweet.fields": _TWEET_FIELDS, "expansions": _EXPANSIONS, "max_results": 100}
 _HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}", re.ASCII)

@@ -18,6 +18,7 @@ NETWORK = Network(
     history="all public videos; comments under those that are new enough, dated",
     blind="who likes; comments where they are switched off or held back; unlisted videos; whom a reply names",
     proof="recorded answers",
+    gone=(404, 410),
     later=later,
     meant=meant,
 )

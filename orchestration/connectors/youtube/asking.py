@@ -21,7 +21,7 @@ from orchestration.connectors.youtube.reading import is_public
 
 _CHANNEL = {"part": "snippet,statistics,contentDetails,status", "maxResults": 50}
 _UPLOADS = {"part": "contentDetails,status", "maxResults": 50}
-_VIDEO = {"part": "snippet,status,statistics,topicDetails", "maxResults": 50}
+_VIDEO = {"part": "snippet,status,statistics,topicDetails"}  # with ids, maxResults is none of its parameters
 _THREADS = {"part": "snippet,replies", "maxResults": 100, "order": "time", "textFormat": "plainText"}
 _REPLIES = {"part": "snippet", "maxResults": 100, "textFormat": "plainText"}
 _SUBSCRIPTIONS = {"part": "snippet", "maxResults": 50, "order": "alphabetical"}

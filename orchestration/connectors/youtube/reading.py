@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
-from orchestration.connectors.contract_rows import account, accounts_once, activity, topics_of
+from orchestration.connectors.contract_rows import account, accounts_once, activity, deletion, topics_of
 from orchestration.connectors.fields import (
     Node,
     a_node,
@@ -27,6 +27,7 @@ from orchestration.connectors.fields import (
 from orchestration.connectors.storing import storable
 
 _NETWORK = "youtube"
+_NO_VIDEO = '"videoNotFound"'
 
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "Channel": {
@@ -70,6 +71,9 @@ _DROPPED = frozenset(
 
 
 def rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
+    content = answer.about.get("content_id")
+    if not answer.ok and content and answer.endpoint == "comment_threads" and _NO_VIDEO in answer.body:
+        yield deletion(_NETWORK, content, answer.received_at)  # listed a moment ago
     if answer.ok:
         yield from accounts_once(whole(answer, lambda: _rows(answer, reading)))
 

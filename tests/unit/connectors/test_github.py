@@ -1,6 +1,7 @@
 """GitHub: its answers become rows, damaged ones are refused, what is private never shows."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.fixtures.network_answers import (
     assert_well_formed,
     damaged,
     fixture,
+    mutated,
     pulling,
     reading,
     refusals,
@@ -163,6 +165,23 @@ def test_stars_of_a_repository_with_more_than_its_list_shows() -> None:
 def answered(endpoint: str, body: Any, about: dict[str, str]) -> Answer:
 
     return Answer("github", endpoint, "https://api.github.test/x", 200, json.dumps(body), RECEIVED, about)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "about", "gone"),
+    [
+        ("issue", {"content_id": "100", "number": "12"}, ["100#12"]),
+        ("issue_comments", {"content_id": "100#12", "account_id": "2"}, ["100#12"]),
+        ("stargazers", {"content_id": "100", "account_id": "1"}, []),
+        ("issue", {}, []),
+    ],
+)
+def test_a_deleted_issue_is_a_deletion(endpoint: str, about: dict[str, str], gone: list[str]) -> None:
+    answer = replace(answered(endpoint, {"message": "This issue was deleted"}, about), status=410)
+    assert table(github.rows(answer, reading()), "deletions") == [
+        {"network": "github", "content_id": content, "deleted_at": RECEIVED} for content in gone
+    ]
+    assert list(github.rows(replace(answer, status=404), reading())) == []
 
 
 def test_a_star_without_its_date_counts_from_noon() -> None:

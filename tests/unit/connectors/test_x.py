@@ -18,6 +18,7 @@ from tests.fixtures.network_answers import (
     assert_well_formed,
     damaged,
     fixture,
+    mutated,
     pulling,
     reading,
     refusals,

@@ -1,5 +1,7 @@
 """YouTube: its answers become rows, damaged ones are refused, what is not public never shows."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from tests.fixtures.network_answers import (
     assert_well_formed,
     damaged,
     fixture,
+    mutated,
     pulling,
     reading,
     refusals,
@@ -122,6 +125,15 @@ def test_the_rest_of_a_thread() -> None:
         act("reply", "c1.r2", CLEO, hour(18), BEN, "c1"),
     ]
     assert refusals(rows) == [("null_required", "comments: author of what a comment answers")]
+
+
+@pytest.mark.parametrize(("reason", "gone"), [("videoNotFound", ["v1"]), ("channelNotFound", [])])
+def test_a_video_that_is_not_found_any_more_is_a_deletion(reason: str, gone: list[str]) -> None:
+    answer = fixture("youtube", "comment_threads")[0]
+    body = json.dumps({"error": {"code": 404, "errors": [{"reason": reason}]}})
+    rows = list(youtube.rows(replace(answer, status=404, body=body), reading()))
+    assert [row["content_id"] for row in table(rows, "deletions")] == gone
+    assert len(rows) == len(gone)
 
 
 def test_open_subscriptions_are_follows_with_their_date() -> None:
