@@ -31,6 +31,7 @@ from orchestration.connectors.fields import (
     Node,
     array,
     identity,
+    maybe_count,
     maybe_identity,
     maybe_moment,
     maybe_node,
@@ -144,8 +145,8 @@ class Forum:
         about = {**self._about(), "topic": number}
         if first := thread.posts.get(f"{number}/1"):
             about |= {"first": first.content, "first_author": first.author}
-        here = {identity(node(post, "post"), "id") for post in posts}
-        rest = [i for i in ids if i not in here]
+        # By their place, not by what came: of what came, what is hidden is not in the journal.
+        rest = ids[maybe_count(topic, "chunk_size") or _POSTS_AT_ONCE :]
         # The newest posts are the last ones: from there back, until they are older than what is asked for.
         while rest:
             rest, some = rest[:-_POSTS_AT_ONCE], rest[-_POSTS_AT_ONCE:]

@@ -204,11 +204,13 @@ def test_a_pull_asks_what_it_needs_and_gives_the_same_rows_again(tmp_path: Path)
         wish = asked(server.url, f"Ada@{server.url.removeprefix('http://')}", "ben@elsewhere.example")
         first = pulled(discourse, wish, tmp_path / "first")
         urls = [url for url, _ in server.asked]
+        resumed = pulled(discourse, wish, tmp_path / "first")
+        assert len(server.asked) == len(urls), "what a stopped pull has asked for it does not ask for again"
         second = pulled(discourse, wish, tmp_path / "second")
         assert server.missed == []
         assert [url for url, _ in server.asked] == urls * 2
     assert len(set(urls)) == len(urls), "nothing is asked twice"
-    assert answers_of(first) == answers_of(second)
+    assert answers_of(first) == answers_of(second) == answers_of(resumed)
     pull = as_recorded(first.answers, server.url)
     expected = [a for a in fixture("discourse") if a.endpoint not in ("about", "posts")]
     by_place = sorted(expected, key=lambda a: a.url)

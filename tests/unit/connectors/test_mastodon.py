@@ -256,11 +256,13 @@ def test_a_pull_asks_what_it_needs_and_gives_the_same_rows_again(tmp_path: Path)
         wish = asked(server.url, "ada", "@ben@far.example", "ada@town.example", "nobody")
         first = pulled(mastodon, wish, tmp_path / "first")
         urls = [url for url, _ in server.asked]
+        resumed = pulled(mastodon, wish, tmp_path / "first")
+        assert len(server.asked) == len(urls), "what a stopped pull has asked for it does not ask for again"
         second = pulled(mastodon, wish, tmp_path / "second")
         assert server.missed == []
         assert [url for url, _ in server.asked] == urls * 2
     assert len(set(urls)) == len(urls), "nothing is asked twice"
-    assert answers_of(first) == answers_of(second)
+    assert answers_of(first) == answers_of(second) == answers_of(resumed)
     rows = list(_rows(first.answers, server.url))
     assert rows == list(_rows(second.answers, server.url))
     recorded_rows = [row for answer in fixture("mastodon") for row in mastodon.rows(answer, reading())]
