@@ -19,7 +19,6 @@ from tests.fixtures.network_answers import (
     assert_well_formed,
     damaged,
     fixture,
-    mutated,
     pulling,
     reading,
     refusals,
