@@ -25,7 +25,6 @@ from orchestration.connectors.fields import (
     maybe_node,
     maybe_text,
     moment,
-    node,
     text,
     whole,
 )
@@ -84,8 +83,8 @@ def pull(client: Client, asked: Asked) -> None:
 
 def check(client: Client) -> str:
     """Whose token it is."""
-    said = node(client.get("me", "me", {"fields": "id,name"}).json(), "me")
-    return f"token of {maybe_text(said, 'name') or maybe_text(said, 'id') or 'nobody'}"
+    said = next(iter(_objects(client.get("me", "me", {"fields": "id,name"}))), {})
+    return f"token of {said.get('name') or said.get('id') or 'nobody'}"
 
 
 def _pull_page(client: Client, page: str, asked: Asked) -> None:

@@ -88,21 +88,16 @@ def pull(client: Client, asked: Asked) -> None:
 def check(client: Client) -> str:
     """The first organisation of the settings, by its name."""
     for name in client.settings.linkedin_organizations:
-        said = node(
-            client.get("organization", f"organizations/{name.removeprefix(_ORGANIZATION)}").json(), "it"
-        )
-        return f"reads {maybe_text(said, 'localizedName') or name}"
+        said = _object(client.get("organization", f"organizations/{name.removeprefix(_ORGANIZATION)}"))
+        return f"reads {said.get('localizedName') or name}"
     raise ConnectorError("STATURE_LINKEDIN_ORGANIZATIONS names no organisation to read.")
 
 
 def _pull_organization(client: Client, number: str, asked: Asked) -> None:
     urn = f"{_ORGANIZATION}{number}"
-    said = client.get("organization", f"organizations/{number}", about={"account_id": urn}).json()
-    known = {
-        key: said[field]
-        for key, field in (("handle", "vanityName"), ("display_name", "localizedName"))
-        if isinstance(said, dict) and isinstance(said.get(field), str)
-    }
+    said = _object(client.get("organization", f"organizations/{number}", about={"account_id": urn}))
+    names = (("handle", "vanityName"), ("display_name", "localizedName"))
+    known = {key: said[field] for key, field in names if isinstance(said.get(field), str)}
     with client.apart(f"followers of organisation {number}"):
         client.get(
             "organization_followers", f"networkSizes/{_path(urn)}",
@@ -163,12 +158,16 @@ def _path(urn: str) -> str:
 
 def _elements_of(answer: Answer) -> list[dict[str, Any]]:
     """What is to be asked for next; what cannot be read is the mapping's to refuse."""
+    elements = _object(answer).get("elements")
+    return [item for item in elements if isinstance(item, dict)] if isinstance(elements, list) else []
+
+
+def _object(answer: Answer) -> dict[str, Any]:
     try:
         body = answer.json()
     except Unreadable:
-        return []
-    elements = body.get("elements") if isinstance(body, dict) else None
-    return [item for item in elements if isinstance(item, dict)] if isinstance(elements, list) else []
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _is_before(post: Node, moment: datetime) -> bool:

@@ -134,7 +134,10 @@ def check(client: Client) -> str:
         raise ConnectorError("STATURE_WORDPRESS_URLS names no blog.")
     blog = _blog(client.settings.wordpress_urls[0])
     _, answer = _found(client, blog, _password(client.settings, blog))
-    said = node(answer.json(), "root")
+    try:
+        said = node(answer.json(), "root")
+    except Unreadable as error:
+        raise AnswerError(str(error), answer) from None
     return f"the blog {text_of(maybe_text(said, 'name') or '') or blog.site}"
 
 

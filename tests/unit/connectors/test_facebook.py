@@ -16,6 +16,7 @@ from orchestration.connectors import facebook, graph_api, instagram
 from orchestration.connectors.client import ConnectorError
 from orchestration.connectors.network import NetworkDownError
 from orchestration.settings import Settings
+from tests.fixtures.damaged_bodies import mutated
 from tests.fixtures.expected_rows import Expected
 from tests.fixtures.network_answers import (
     RECEIVED,
@@ -160,6 +161,15 @@ def test_a_pull_sends_the_token_in_a_header_and_pulling_again_asks_nothing(
         assert "t0ken" not in journal
         assert pull.run(*accounts) == first
         assert sum(pull.server.calls.values()) == len(lines)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("network", MODULES)
+def test_a_damaged_answer_stops_no_pull(network: str, seed: int, tmp_path: Path) -> None:
+    told = enumerate(recorded(network))
+    lines = [line | {"body": mutated(line["body"], seed + at)} for at, line in told]
+    with pulling(MODULES[network], lines, tmp_path, patient=True, **TOLD) as pull:
+        assert_well_formed(pull.run("bob.garden"))
 
 
 def error(code: int, status: int = 400) -> dict[str, Any]:

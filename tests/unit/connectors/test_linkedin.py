@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from orchestration.connectors import linkedin
 from orchestration.connectors.client import ConnectorError
 from orchestration.settings import Settings
+from tests.fixtures.damaged_bodies import mutated
 from tests.fixtures.expected_rows import Expected
 from tests.fixtures.network_answers import (
     assert_well_formed,
@@ -129,6 +130,14 @@ def test_older_pages_are_not_asked_for(tmp_path: Path) -> None:
         pull.run()
         assert pull.server.calls["/rest/posts"] == 1
         assert not any("reactions" in path for path in pull.server.calls)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_damaged_answer_stops_no_pull(seed: int, tmp_path: Path) -> None:
+    given_lines = enumerate(recorded("linkedin"))
+    lines = [line | {"body": mutated(line["body"], seed + at)} for at, line in given_lines]
+    with pulling(linkedin, lines, tmp_path, patient=True, **TOLD) as pull:
+        assert_well_formed(pull.run())
 
 
 def test_no_token_is_said() -> None:

@@ -16,6 +16,7 @@ from orchestration.connectors.answers import Row
 from orchestration.connectors.client import ConnectorError
 from orchestration.connectors.network import Asked, Watched
 from orchestration.settings import Settings
+from tests.fixtures.damaged_bodies import mutated
 from tests.fixtures.expected_rows import Expected
 from tests.fixtures.network_answers import (
     DAY,
@@ -190,6 +191,13 @@ def test_a_closed_list_of_users_and_a_dead_blog_stop_nothing(tmp_path: Path) -> 
             f"blog {place}/gone",
             f"users of blog {place}",
         ]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_damaged_answer_stops_no_pull(seed: int, tmp_path: Path) -> None:
+    damage = [line | {"body": mutated(line["body"], seed + at)} for at, line in enumerate(lines())]
+    with pulling(wordpress, damage, tmp_path, patient=True, wordpress_urls=["{server}/wp-json"]) as pull:
+        assert_well_formed(pull.run())
 
 
 def test_the_check_says_what_the_blog_calls_itself(tmp_path: Path) -> None:
