@@ -15,10 +15,10 @@ from spark_jobs.contracts import contracts
 from spark_jobs.lake import Lake, LakeError, LakeFile, Manifest
 
 CONFORMED = frozenset(
-    {"conform_count", "quarantine", "follow_state"}
+    {"conform_count", "quarantine", "follow_state", "privacy_extension", "erased_mark"}
     | {name for name, dataset in contracts().items() if dataset.layer == "input"}
 )
-"""What conform leaves behind; the same whatever the model."""
+"""What conform and the privacy step leave behind; the same whatever the model."""
 
 
 class ScratchLake(Lake):

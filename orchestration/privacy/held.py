@@ -7,13 +7,14 @@ about somebody else as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from orchestration.connectors import watch
 from orchestration.privacy.asking import Subject
 from orchestration.privacy.marks import Erasures, read_asked, read_marks
 from orchestration.privacy.people import Belongings, known_people
@@ -30,6 +31,7 @@ from spark_jobs.lake import Lake
 SOMEBODY_ELSE = "(somebody else)"
 _RAW_WHY = "What a source delivered, unchanged, so that every number can be made again from it."
 _ANSWERS_WHY = "What a network's web service answered, so that it can be read again by a better mapping."
+_WATCHED_WHY = "Accounts that somebody asked to be pulled from their network."
 _MARTS_SCHEMAS = ("core", "bi", "crm")
 
 Progress = Callable[[str], None]
@@ -111,6 +113,8 @@ def report_on(settings: Settings, lake: Lake, who: Subject, say: Progress = lamb
                 _add(report, f"{area.area}/{name}", name, _lake_rows(area, name, named, sought))
     for place, why, rows in _raw(lake, sought, report, say):
         report.held.append(Held(place, why, {}, rows))
+    if orders := _watched(settings, sought):
+        report.held.append(Held("watch list", _WATCHED_WHY, {}, orders))
     for name, rows in _published(settings, found, sought):
         _add(report, f"published/{name}", name, rows)
     return report
@@ -217,6 +221,14 @@ def _rows_of_file(
     named = () if table == ANSWERS else named_in([f.name for f in contract(table).input_fields])
     rows = [row if isinstance(row, dict) else {"text": row} for row in taken]
     return [{"day": day, **_without_others(row, named, sought)} for row in rows]
+
+
+def _watched(settings: Settings, sought: Sought) -> list[dict[str, Any]]:
+    return [
+        asdict(order)
+        for order in watch.orders(settings.home)
+        if sought.found(as_subject(handle_scope(order.network), plain_handle(order.handle)), date.max)
+    ]
 
 
 def _published(

@@ -60,7 +60,7 @@ def as_html(report: PersonReport) -> str:
 
 def _importance(held: Held) -> tuple[int, str]:
     """What others can see comes first, what only the machine reads last."""
-    order = ("published", "lake", "pending", "mapped", "raw")
+    order = ("published", "lake", "pending", "watch list", "mapped", "raw")
     return order.index(held.place.partition("/")[0]), held.place
 
 

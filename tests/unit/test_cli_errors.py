@@ -45,6 +45,8 @@ def stature(home: Path, *arguments: str, **environment: str) -> subprocess.Compl
         (["run"], {"STATURE_FIRST_DAY": "2026"}, "STATURE_FIRST_DAY: "),
         (["show", "@ada@sample"], {}, "Nothing is published in "),
         (["top"], {}, "Nothing is published in "),
+        (["privacy", "erase", "@ada@sample"], {}, "Nothing was ever run in "),
+        (["privacy", "report", "ada", "--out", "about"], {}, "ada names nobody: write an account as @handle"),
         (["export", "daily_score", "--out", "x.csv"], {}, "Nothing is published in "),
         (["restate", "--day", "2026-01-01", "--reason", "r"], {}, "Nothing is published yet"),
         (

@@ -10,7 +10,7 @@ from orchestration.privacy.carry_out import carry_out
 from orchestration.privacy.marks import read_marks
 from spark_jobs.erasure import erasure_salt, is_mark, mark, subject
 from tests.fixtures.lake_days import put
-from tests.fixtures.leaving_home import ADA, BLOG, BO, DAYS, FIRST, Home, activities
+from tests.fixtures.leaving_home import ADA, BLOG, BO, CONTACTS, DAYS, FIRST, Home, activities
 
 WORDS = (ADA, BLOG, "ada@x.org", "ADA@x.org", "Ada O.", "ada.writes", "k1", '"Ada"')
 
@@ -181,6 +181,23 @@ def test_what_a_contact_asks_holds_for_the_accounts_and_ends_with_its_opt_in(hom
     carried_out(home)
     assert {r["valid_to"] for r in home.rows("privacy_extension", DAYS[-1])} == {DAYS[3]}
     assert len(home.rows("activities", FIRST)) == len(activities(FIRST)), "an opt-out deletes nothing"
+
+
+def test_who_is_known_to_be_under_18_has_accounts_without_a_score_until_the_year_is_over(home: Home) -> None:
+    young = {**CONTACTS[0], "source": "inbox"}
+    for birth_year, expected in ((2010, date(2028, 1, 1)), (2008, None)):
+        put(home.lake, "crm_contacts", FIRST, [{**young, "birth_year": birth_year}])
+        carried_out(home)
+        rows = home.rows("privacy_extension", DAYS[-1])
+        held = {(r["network"], r["account_id"], r["request"], r["valid_from"], r["valid_to"]) for r in rows}
+        assert held == (
+            {
+                (network, name, "under_18", FIRST, expected)
+                for network, name in (("forum", ADA), ("blog", BLOG))
+            }
+            if expected
+            else set()
+        )
 
 
 def test_an_erased_account_s_contact_is_known_to_be_emptied(home: Home) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
+from orchestration.connectors import watch
 from orchestration.privacy.asking import Subject
 from orchestration.privacy.carry_out import carry_out
 from orchestration.privacy.held import SOMEBODY_ELSE, PersonReport, report_on
@@ -52,6 +54,16 @@ def test_text_from_outside_is_shown_and_never_run(home: Home) -> None:
     assert "&lt;script&gt;" in page
     assert not re.search(r"<script|\son\w+=|javascript:", page)
     assert "default-src 'none'" in page
+
+
+def test_the_watch_list_is_a_place_too_and_is_cleaned(home: Home) -> None:
+    watch.change(home.settings.home, "add", [("forum", "@ADA"), ("forum", "bo")], datetime.now(UTC))
+    held = {each.place: each for each in about_ada(home).held}
+    assert [row["handle"] for row in held["watch list"].rows] == ["@ADA"]
+    assert "watch list" in as_html(about_ada(home))
+    home.ask("erase", network="forum", account_id=ADA)
+    carry_out(home.settings, home.lake, [DAYS[-1]], "run")
+    assert [order.handle for order in watch.orders(home.settings.home)] == ["bo"]
 
 
 def test_the_json_has_all_rows_and_the_page_says_how_many(home: Home) -> None:
