@@ -81,6 +81,17 @@ def maybe_text(within: Node, *path: str) -> str | None:
     return value
 
 
+def message(within: Node, *path: str) -> str:
+    """A text that is only read for what it is about; empty where it is missing.
+
+    What no text may hold is taken out and not refused: a stored message has only its topics left.
+    """
+    value = _at(within, path)
+    if value is not None and not isinstance(value, str):
+        raise Unreadable("bad_type", f"{'.'.join(path)} is no text")
+    return _NO_TEXT.sub("\ufffd", value or "")
+
+
 def identity(within: Node, *path: str) -> str:
     """An id, as text: services give them as text or as whole numbers."""
     value = maybe_identity(within, *path)

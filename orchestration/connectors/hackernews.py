@@ -26,6 +26,7 @@ from orchestration.connectors.fields import (
     maybe_identity,
     maybe_moment,
     maybe_text,
+    message,
     node,
     text,
     whole,
@@ -222,7 +223,7 @@ def _profile(user: Node, answer: Answer) -> Iterator[Row]:
 
 
 def _post(item: Node, content: str, actor: str, at: datetime, body: str, reading: Reading) -> Row:
-    texts = [text_of(maybe_text(item, name) or "") for name in ("title", body)]
+    texts = [text_of(message(item, name)) for name in ("title", body)]
     topics = topics_of(reading, texts)
     return activity(NAME, "post", content, actor=actor, at=at, content=content, topics=topics)
 

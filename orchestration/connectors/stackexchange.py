@@ -28,6 +28,7 @@ from orchestration.connectors.fields import (
     maybe_identity,
     maybe_node,
     maybe_text,
+    message,
     node,
     whole,
 )
@@ -264,7 +265,7 @@ def _question(item: Node, answer: Answer, reading: Reading) -> Iterator[Row]:
     if reading.covers(at):
         content = f"{_site(answer)}/{identity(item, 'question_id')}"
         tags = [tag for tag in array(item, "tags") if isinstance(tag, str)]
-        topics = topics_of(reading, [text_of(maybe_text(item, "title") or "")], tags)
+        topics = topics_of(reading, [text_of(message(item, "title"))], tags)
         yield activity(NAME, "post", content, actor=actor, at=at, content=content, topics=topics)
 
 

@@ -36,6 +36,7 @@ from orchestration.connectors.fields import (
     maybe_moment,
     maybe_node,
     maybe_text,
+    message,
     moment,
     node,
 )
@@ -229,7 +230,7 @@ def thread_of(answer: Answer) -> Thread:
     posts = {f"{first[0]}/1": Told(first[1], first[2])} if first[0] and first[1] and first[2] else {}
     forum, tags, title = forum_of(answer), [], ""
     if answer.endpoint == "topic":
-        title = maybe_text(body, "title") or ""
+        title = message(body, "title")
         for tag in array(body, "tags"):
             # Newer forums give a tag with its number and its address.
             name = maybe_text(tag, "name") if isinstance(tag, dict) else maybe_text({"tags": tag}, "tags")

@@ -22,6 +22,7 @@ from orchestration.connectors.fields import (
     maybe_moment,
     maybe_node,
     maybe_text,
+    message,
     moment,
     node,
     text,
@@ -242,8 +243,8 @@ def _post(post: Node, thread: Thread, reading: Reading, parents_asked: bool) -> 
     if not reading.covers(at):
         return
     content, actor = content_id(post, thread.forum), author_of(post, thread.forum)
-    cooked = maybe_text(post, "cooked") or ""
-    title = thread.title if thread.by_topic else maybe_text(post, "topic_title")
+    cooked = message(post, "cooked")
+    title = thread.title if thread.by_topic else message(post, "topic_title")
     texts = [title if _is_first(post) else None, text_of(cooked)]
     tags = thread.tags if _is_first(post) else ()
     reached = {actor}

@@ -15,6 +15,7 @@ from orchestration.connectors.fields import (
     identity,
     maybe_identity,
     maybe_text,
+    message,
     moment,
     node,
     text,
@@ -280,5 +281,5 @@ def _replied_to(status: Node, page: Page) -> str | None:
 
 def _topics(status: Node, reading: Reading) -> list[str]:
     tags = [text(node(tag, "tags"), "name") for tag in array(status, "tags")]
-    texts = [text_of(maybe_text(status, name) or "") for name in ("spoiler_text", "content")]
+    texts = [text_of(message(status, name)) for name in ("spoiler_text", "content")]
     return topics_of(reading, texts, tags)

@@ -24,6 +24,8 @@ def answer(body: Any) -> Answer:
     [
         (fields.identity, 7, "7"),
         (fields.identity, "7", "7"),
+        (fields.message, "a\x00\ud800b", "a\ufffd\ufffdb"),
+        (fields.message, None, ""),
         (fields.maybe_identity, None, None),
         (fields.maybe_identity, "", None),
         (fields.text, "a", "a"),
