@@ -90,6 +90,12 @@ def attacked(long_runs):
 
 
 @pytest.fixture(scope="session")
+def networks(long_runs):
+    """A home whose days were pulled from two networks."""
+    return long_runs.result("networks")
+
+
+@pytest.fixture(scope="session")
 def killed(long_runs):
     """A home whose run was killed in each stage and left to finish, its processes, the last output."""
     return long_runs.result("killed")
