@@ -25,7 +25,6 @@ from orchestration.connectors import (
     contract_rows,
     fields,
     hypertext,
-    mapping,
     sites,
     snapshots,
 )
@@ -52,7 +51,7 @@ ANSWER_SCHEMA = pa.schema(
 REFUSED_SCHEMA = pa.schema([("reason", pa.string()), ("detail", pa.string()), ("answer", pa.int64())])
 
 # What mappings share: where it changes, they do.
-_SHARED = (mapping, answers, fields, contract_rows, hypertext, sites, snapshots)
+_SHARED = (answers, fields, contract_rows, hypertext, sites, snapshots)
 
 _AT_ONCE = 20_000  # rows of a table in memory
 _TYPES: Mapping[str, pa.DataType] = {

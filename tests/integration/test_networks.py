@@ -51,8 +51,8 @@ def test_refused_things_say_where_they_stood(networks):
         (row["reason"], row["detail"], row["row_number"]) for row in rows if row["source"] == "bluesky"
     ]
     assert refused == [
-        ("bad_type", "thread.replies[3].post.uri is no at:// address with a DID (answer 8)", 1),
-        ("bad_type", "follows[1].did is no DID (answer 12)", 2),
+        ("bad_type", "thread: uri is no at:// address with a DID (answer 8)", 1),
+        ("bad_type", "follows: did is no DID (answer 12)", 2),
     ]
 
 

@@ -12,7 +12,7 @@ from orchestration.connectors.answers import Answer, Unreadable
 from orchestration.connectors.bluesky.hidden import hides
 from orchestration.connectors.bluesky.reading import MOVED_IN, author_of
 from orchestration.connectors.client import AnswerError, Client
-from orchestration.connectors.mapping import Item
+from orchestration.connectors.fields import maybe_moment, node, objects
 from orchestration.connectors.network import Asked
 
 LIST_PAGES = 10
@@ -62,7 +62,7 @@ def _resolved(client: Client, asked: Asked) -> list[str]:
 
 def _profiles(client: Client, actors: list[str]) -> list[str]:
     answer = client.get("profiles", "xrpc/app.bsky.actor.getProfiles", {"actors": actors})
-    profiles = [p for p in _objects(answer, "profiles") if isinstance(p.get("did"), str)]
+    profiles = [p for p in objects(answer.json(), "profiles") if isinstance(p.get("did"), str)]
     named = {str(p[name]).lower() for p in profiles for name in ("did", "handle") if name in p}
     for actor in actors:
         if actor.lower() not in named:
@@ -84,7 +84,7 @@ def _feed(client: Client, asked: Asked, actor: str) -> list[Mapping[str, Any]]:
         stop=lambda answer: _all_before(_feed_moments(answer), oldest - MOVED_IN),
     )
     for answer in feed:
-        for item in _objects(answer, "feed"):
+        for item in objects(answer.json(), "feed"):
             post = item.get("post")
             if isinstance(post, dict) and isinstance(post.get("uri"), str) and "reason" not in item:
                 seen = _seen(post)
@@ -133,21 +133,14 @@ def _list(client: Client, endpoint: str, name: str, actor: str) -> None:
             return
 
 
-def _objects(answer: Answer, name: str) -> list[dict[str, Any]]:
-    """The objects in a list of the answer; a pull looks at them only to know what to ask for next."""
-    body = answer.json()
-    values = body.get(name) if isinstance(body, dict) else None
-    return [v for v in values if isinstance(v, dict)] if isinstance(values, list) else []
-
-
 def _feed_moments(answer: Answer) -> list[datetime | None]:
     """When each thing of a feed came into it."""
-    reasons = [(item.get("reason"), item.get("post")) for item in _objects(answer, "feed")]
+    reasons = [(item.get("reason"), item.get("post")) for item in objects(answer.json(), "feed")]
     return [_seen(reason if isinstance(reason, dict) else post) for reason, post in reasons]
 
 
 def _like_moments(answer: Answer) -> list[datetime | None]:
-    return [_seen(like) for like in _objects(answer, "likes")]
+    return [_seen(like) for like in objects(answer.json(), "likes")]
 
 
 def _all_before(moments: list[datetime | None], moment: datetime) -> bool:
@@ -156,6 +149,6 @@ def _all_before(moments: list[datetime | None], moment: datetime) -> bool:
 
 def _seen(value: Any) -> datetime | None:
     try:
-        return Item(value, "").maybe_moment("indexedAt")
+        return maybe_moment(node(value, ""), "indexedAt")
     except Unreadable:
         return None

@@ -6,13 +6,34 @@ record that says to be over two days older than that was moved in from elsewhere
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from orchestration.connectors import mapping
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
 from orchestration.connectors.bluesky.hidden import hides, labels, of_hidden
-from orchestration.connectors.mapping import Item, attempt, each, undated, whole
+from orchestration.connectors.contract_rows import (
+    account,
+    accounts_once,
+    activity,
+    deletion,
+    topics_of,
+    undated,
+)
+from orchestration.connectors.fields import (
+    Node,
+    a_node,
+    array,
+    each,
+    identity,
+    maybe_count,
+    maybe_moment,
+    maybe_node,
+    maybe_text,
+    moment,
+    node,
+    objects,
+    whole,
+)
 
 NAME = "bluesky"
 MOVED_IN = timedelta(days=2)
@@ -39,254 +60,238 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
 """What the mapping reads, by the lexicons' names and types."""
 
 Found = Iterator[Row | Refused]
+Reader = Callable[[Node, Answer, Reading], Found]
 
 
-def rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
+def rows(answer: Answer, reading: Reading) -> Found:
     """Activities, accounts and deletions in an answer; each account once."""
-    readers = {
-        "profiles": _of_profiles,
-        "author_feed": _of_feed,
-        "likes": _of_likes,
-        "reposted_by": _of_reposters,
-        "quotes": _of_quotes,
-        "thread": _of_thread,
-        "followers": _of_followers,
-        "follows": _of_follows,
-    }
-    reader = readers.get(answer.endpoint)
-    seen: set[str] = set()
-    for row in attempt(lambda: reader(answer, reading)) if reader else ():
-        if isinstance(row, Row) and row.table == "accounts":
-            account = row.values["account_id"]
-            if account in seen:
-                continue
-            seen.add(account)
-        yield row
+    reader = _READERS.get(answer.endpoint)
+    if reader is None:
+        return
+    body = reader
+    yield from accounts_once(
+        whole(answer, lambda: body(node(answer.json(), answer.endpoint), answer, reading))
+    )
 
 
-def _of_profiles(answer: Answer, reading: Reading) -> Found:
-    profiles = whole(answer).sequence("profiles")
-    yield from each(profiles, "profiles", lambda profile: _account(profile, answer))
+def _of_profiles(body: Node, answer: Answer, reading: Reading) -> Found:
+    profiles = array(body, "profiles")
+    yield from each(answer, "profile", profiles, lambda profile: _account(profile, answer))
 
 
-def _of_feed(answer: Answer, reading: Reading) -> Found:
-    yield from each(whole(answer).sequence("feed"), "author_feed", lambda i: _feed_item(i, answer, reading))
+def _of_feed(body: Node, answer: Answer, reading: Reading) -> Found:
+    yield from each(answer, "item", array(body, "feed"), lambda item: _feed_item(item, answer, reading))
 
 
-def _of_quotes(answer: Answer, reading: Reading) -> Found:
-    yield from each(whole(answer).sequence("posts"), "quotes", lambda post: _post(post, answer, reading))
+def _of_quotes(body: Node, answer: Answer, reading: Reading) -> Found:
+    yield from each(answer, "post", array(body, "posts"), lambda post: _post(post, answer, reading))
 
 
-def _of_thread(answer: Answer, reading: Reading) -> Found:
-    thread = whole(answer).item("thread")
-    yield from attempt(lambda: _in_thread(thread, answer, reading))
-    yield from each(thread.sequence("replies"), "thread.replies", lambda i: _in_thread(i, answer, reading))
+def _of_thread(body: Node, answer: Answer, reading: Reading) -> Found:
+    thread = a_node(body, "thread")
+    for shown in ([thread], array(thread, "replies")):
+        yield from each(answer, "reply", shown, lambda item: _in_thread(item, answer, reading))
 
 
-def _of_likes(answer: Answer, reading: Reading) -> Found:
-    body = whole(answer)
+def _of_likes(body: Node, answer: Answer, reading: Reading) -> Found:
     content = _content(body)
 
-    def like(item: Item) -> Found:
-        actor = item.item("actor")
-        if hides(actor.value):
+    def like(item: Node) -> Found:
+        actor = a_node(item, "actor")
+        if hides(actor):
             return
         yield from _account(actor, answer)
-        moment = _when(item)
-        if reading.covers(moment):
-            yield mapping.reaction(NAME, "like", content, _did(actor), author_of(content), moment)
+        at = _when(item, item)
+        if reading.covers(at):
+            yield _reaction("like", content, _did(actor), at)
 
-    yield from each(body.sequence("likes"), "likes", like)
+    yield from each(answer, "like", array(body, "likes"), like)
 
 
-def _of_reposters(answer: Answer, reading: Reading) -> Found:
-    body = whole(answer)
+def _of_reposters(body: Node, answer: Answer, reading: Reading) -> Found:
     content = _content(body)
-    moment = undated(answer, reading, Item(dict(answer.about), "about").maybe_moment("posted_at"))
+    at = undated(reading, answer, maybe_moment(answer.about, "posted_at"))
 
-    def repost(actor: Item) -> Found:
-        if hides(actor.value):
+    def repost(actor: Node) -> Found:
+        if hides(actor):
             return
         yield from _account(actor, answer)
-        yield mapping.reaction(NAME, "repost", content, _did(actor), author_of(content), moment)
+        yield _reaction("repost", content, _did(actor), at)
 
-    yield from each(body.sequence("repostedBy"), "reposted_by", repost)
-
-
-def _of_followers(answer: Answer, reading: Reading) -> Found:
-    yield from _follows(answer, reading, "followers")
+    yield from each(answer, "repostedBy", array(body, "repostedBy"), repost)
 
 
-def _of_follows(answer: Answer, reading: Reading) -> Found:
-    yield from _follows(answer, reading, "follows")
+def _of_followers(body: Node, answer: Answer, reading: Reading) -> Found:
+    whose = _did(a_node(body, "subject"))
+    yield from _follows(body, "followers", answer, reading, lambda other: (other, whose))
 
 
-def _follows(answer: Answer, reading: Reading, name: str) -> Found:
-    body = whole(answer)
-    subject = body.item("subject")
-    whose, moment = _did(subject), undated(answer, reading)
+def _of_follows(body: Node, answer: Answer, reading: Reading) -> Found:
+    whose = _did(a_node(body, "subject"))
+    yield from _follows(body, "follows", answer, reading, lambda other: (whose, other))
+
+
+def _follows(
+    body: Node, name: str, answer: Answer, reading: Reading, pair: Callable[[str], tuple[str, str]]
+) -> Found:
+    """Who follows whom, by a list of one account's followers or followed."""
+    subject, at = a_node(body, "subject"), undated(reading, answer, None)
+    if hides(subject):
+        return
     yield from _account(subject, answer)
 
-    def follow(other: Item) -> Found:
-        if hides(other.value):
+    def follow(other: Node) -> Found:
+        if hides(other):
             return
         yield from _account(other, answer)
-        pair = (_did(other), whose) if name == "followers" else (whose, _did(other))
-        yield mapping.follow(NAME, *pair, moment)
+        actor, target = pair(_did(other))
+        made = f"follow:{actor}:{target}"
+        yield activity(NAME, "follow", made, actor=actor, at=at, target=target)
 
-    if not hides(subject.value):
-        yield from each(body.sequence(name), name, follow)
+    yield from each(answer, name, array(body, name), follow)
 
 
-def _feed_item(item: Item, answer: Answer, reading: Reading) -> Found:
+_READERS: Mapping[str, Reader] = {
+    "profiles": _of_profiles,
+    "author_feed": _of_feed,
+    "likes": _of_likes,
+    "reposted_by": _of_reposters,
+    "quotes": _of_quotes,
+    "thread": _of_thread,
+    "followers": _of_followers,
+    "follows": _of_follows,
+}
+
+
+def _feed_item(item: Node, answer: Answer, reading: Reading) -> Found:
     """A thing in somebody's feed: a post of theirs, or one that they passed on."""
-    if of_hidden(item.value):
+    if of_hidden(item):
         return
-    post = item.item("post")
-    yield from _parent(item, answer, reading)
-    yield from attempt(lambda: _post(post, answer, reading))
-    reason = item.maybe_item("reason")
-    if reason is None or not str(reason.value.get("$type", "")).endswith("#reasonRepost"):
+    post, reason = a_node(item, "post"), maybe_node(item, "reason")
+    parent = maybe_node(item, "reply", "parent")
+    if parent.get("notFound") is True:
+        yield deletion(NAME, _content(parent), undated(reading, answer, None))
+    yield from whole(answer, lambda: _post(post, answer, reading))
+    if not str(reason.get("$type", "")).endswith("#reasonRepost"):
         return
-    by, moment, content = reason.item("by"), _when(reason), _content(post)
+    by, at, content = a_node(reason, "by"), _when(reason, reason), _content(post)
     yield from _account(by, answer)
-    if reading.covers(moment):
-        yield mapping.reaction(NAME, "repost", content, _did(by), author_of(content), moment)
+    if reading.covers(at):
+        yield _reaction("repost", content, _did(by), at)
 
 
-def _parent(item: Item, answer: Answer, reading: Reading) -> Found:
-    """What a reply in a feed answers to: gone, perhaps."""
-    reply = item.maybe_item("reply")
-    parent = reply.maybe_item("parent") if reply else None
-    if parent is not None and parent.value.get("notFound") is True:
-        yield mapping.deletion(NAME, _content(parent), undated(answer, reading))
+def _in_thread(item: Node, answer: Answer, reading: Reading) -> Found:
+    if item.get("notFound") is True:
+        yield deletion(NAME, _content(item), undated(reading, answer, None))
+    elif "post" in item:  # else somebody blocks somebody, and nothing is shown
+        yield from _post(a_node(item, "post"), answer, reading)
 
 
-def _in_thread(item: Item, answer: Answer, reading: Reading) -> Found:
-    if item.value.get("notFound") is True:
-        yield mapping.deletion(NAME, _content(item), undated(answer, reading))
-    elif "post" in item.value:  # else somebody blocks somebody, and nothing is shown
-        yield from _post(item.item("post"), answer, reading)
-
-
-def _post(post: Item, answer: Answer, reading: Reading) -> Found:
+def _post(post: Node, answer: Answer, reading: Reading) -> Found:
     """A post as post, reply or quote, and whom it names."""
-    author = post.item("author")
-    if hides(author.value):
+    author = a_node(post, "author")
+    if hides(author):
         return
     yield from _account(author, answer)
-    record = post.item("record")
-    content, actor, moment = _content(post), _did(author), _when(post, record)
-    if not reading.covers(moment):
+    record = a_node(post, "record")
+    content, actor, at = _content(post), _did(author), _when(post, record)
+    if not reading.covers(at):
         return
-    topics = reading.topics(record.maybe_text("text") or "", [*record.texts("tags"), *_tags(record)])
-    answered = _reference(record, "reply", "parent")
+    tags = [tag for tag in array(record, "tags") if isinstance(tag, str)]
+    topics = topics_of(reading, [maybe_text(record, "text")], [*tags, *_features(record, "tag", "tag")])
+
+    def act(kind: str, own: str, target: str | None, about: str | None) -> Row:
+        return activity(NAME, kind, own, actor=actor, at=at, target=target, content=about, topics=topics)
+
+    parent = maybe_node(record, "reply", "parent")
+    answered = _content(parent) if parent else None
     quoted = _quoted(record)
     if answered is not None:
-        target = author_of(answered)
-        yield mapping.activity(
-            NAME, content, "reply", actor, moment, target=target, content=answered, topics=topics
-        )
+        yield act("reply", content, author_of(answered), answered)
     if quoted is not None:
         # A post that does both is one reply, whose id is its own, and one quote.
         own = content if answered is None else f"quote:{content}:{quoted}"
-        target = author_of(quoted)
-        yield mapping.activity(
-            NAME, own, "quote", actor, moment, target=target, content=quoted, topics=topics
-        )
+        yield act("quote", own, author_of(quoted), quoted)
     if answered is None and quoted is None:
-        yield mapping.post(NAME, content, actor, moment, topics)
-    for named in dict.fromkeys(_named(record)):
-        if answered is None or named != author_of(answered):
-            yield mapping.mention(NAME, content, actor, named, moment, topics)
+        yield act("post", content, None, content)
+    spared = author_of(answered) if answered else None
+    for named in dict.fromkeys(_features(record, "mention", "did")):
+        if named.startswith("did:") and named != spared:
+            yield act("mention", f"mention:{content}:{named}", named, None)
 
 
-def _account(profile: Item, answer: Answer) -> Iterator[Row]:
-    if hides(profile.value):
+def _account(profile: Node, answer: Answer) -> Iterator[Row]:
+    if hides(profile):
         return
-    did, handle = _did(profile), profile.maybe_text("handle")
-    verification = profile.maybe_item("verification")
-    said = verification.value if verification else {}
-    yield mapping.account(
+    did, handle = _did(profile), maybe_text(profile, "handle")
+    said = maybe_node(profile, "verification")
+    yield account(
         NAME,
         did,
         # An account without a valid handle has the same placeholder as all others like it.
         handle if handle and handle != "handle.invalid" else did,
         answer.received_at,
-        display_name=profile.maybe_text("displayName") or None,
-        created_at=profile.maybe_moment("createdAt"),
-        followers=profile.maybe_count("followersCount"),
-        following=profile.maybe_count("followsCount"),
-        posts=profile.maybe_count("postsCount"),
+        display_name=maybe_text(profile, "displayName") or None,
+        created_at=maybe_moment(profile, "createdAt"),
+        followers=maybe_count(profile, "followersCount"),
+        following=maybe_count(profile, "followsCount"),
+        posts=maybe_count(profile, "postsCount"),
         is_verified="valid" in said.values() if said else None,
-        is_automated=True if "bot" in labels(profile.value) else None,
+        is_automated=True if "bot" in labels(profile) else None,
     )
 
 
-def _did(actor: Item) -> str:
-    did = actor.identifier("did")
+def _reaction(kind: str, content: str, actor: str, at: datetime) -> Row:
+    """A like or repost; the made id is the same wherever it is seen."""
+    made = f"{kind}:{content}:{actor}"
+    return activity(NAME, kind, made, actor=actor, at=at, target=author_of(content), content=content)
+
+
+def _did(actor: Node) -> str:
+    did = identity(actor, "did")
     if not did.startswith("did:"):
-        raise Unreadable("bad_type", f"{actor.place('did')} is no DID")
+        raise Unreadable("bad_type", "did is no DID")
     return did
 
 
-def _content(item: Item) -> str:
-    uri = item.identifier("uri")
-    author_of(uri, item.place("uri"))
+def _content(thing: Node) -> str:
+    uri = identity(thing, "uri")
+    author_of(uri)
     return uri
 
 
-def author_of(uri: str, where: str = "uri") -> str:
-    """The DID in an at:// address, which is its author's."""
+def author_of(uri: str) -> str:
+    """The DID in an at:// address, which is its author's. Unreadable where there is none."""
     parts = uri.split("/")
     if len(parts) != 5 or parts[0] != "at:" or not parts[2].startswith("did:") or not parts[4]:
-        raise Unreadable("bad_type", f"{where} is no at:// address with a DID")
+        raise Unreadable("bad_type", "uri is no at:// address with a DID")
     return parts[2]
 
 
-def _when(item: Item, record: Item | None = None) -> datetime:
+def _when(thing: Node, record: Node) -> datetime:
     """When the service saw it; when it says to be made, where that is long before."""
-    made = (record or item).maybe_moment("createdAt")
-    seen = item.maybe_moment("indexedAt")
-    if seen is None:
-        return made or item.moment("indexedAt")
+    seen = moment(thing, "indexedAt")
+    try:
+        made = maybe_moment(record, "createdAt")
+    except Unreadable:  # what clients write there may be no time at all
+        made = None
     return made if made is not None and made < seen - MOVED_IN else seen
 
 
-def _reference(record: Item, *names: str) -> str | None:
-    found: Item | None = record
-    for name in names:
-        found = found.maybe_item(name) if found else None
-    return _content(found) if found else None
-
-
-def _quoted(record: Item) -> str | None:
+def _quoted(record: Node) -> str | None:
     """The post that a post shows, alone or beside pictures; lists and feeds are shown the same way."""
-    embed = record.maybe_item("embed")
-    shown = embed.maybe_item("record") if embed else None
-    if shown is not None and "record" in shown.value:
-        shown = shown.maybe_item("record")
-    uri = shown.maybe_text("uri") if shown else None
+    shown = maybe_node(record, "embed", "record")
+    uri = maybe_text(maybe_node(shown, "record") or shown, "uri")
     if uri is None or _POSTS not in uri:
         return None
-    author_of(uri, record.place("embed"))
+    author_of(uri)
     return uri
 
 
-def _features(record: Item, kind: str, name: str) -> Iterator[str]:
+def _features(record: Node, kind: str, name: str) -> Iterable[str]:
     """What the marks in a text point at."""
-    for facet in record.sequence("facets"):
-        features = facet.get("features") if isinstance(facet, dict) else None
-        for feature in features if isinstance(features, list) else []:
-            if isinstance(feature, dict) and feature.get("$type") == f"app.bsky.richtext.facet#{kind}":
-                value = feature.get(name)
-                if isinstance(value, str) and value.isprintable():
-                    yield value
-
-
-def _named(record: Item) -> Iterable[str]:
-    return (did for did in _features(record, "mention", "did") if did.startswith("did:"))
-
-
-def _tags(record: Item) -> Iterable[str]:
-    return _features(record, "tag", "tag")
+    for facet in objects(record, "facets"):
+        for feature in objects(facet, "features"):
+            of_kind, value = feature.get("$type") == f"app.bsky.richtext.facet#{kind}", feature.get(name)
+            if of_kind and isinstance(value, str) and value.isprintable():
+                yield value

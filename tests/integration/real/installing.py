@@ -1,4 +1,4 @@
-"""Install what the tests against real servers need, from Debian.
+"""Install what the tests against real servers need: from Debian, and Node with its packages for one of them.
 
 Says what is missing where it cannot be installed, and then fails: a test that skips would look like one that
 passed.
@@ -12,7 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.real.wordpress_server import PACKAGES
+from tests.integration.real import atproto_network, wordpress_server
+
+PACKAGES = wordpress_server.PACKAGES | atproto_network.PACKAGES
 
 # Nothing that is installed starts as a service of the machine: the tests start their own.
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
@@ -44,7 +46,13 @@ def main() -> int:
             f"The tests against real servers need Debian's {' '.join(names)}. "
             f"As root: apt-get install --no-install-recommends {' '.join(names)}\n"
         )
-    return 1 if names else 0
+        return 1
+    try:
+        atproto_network.install()
+    except (subprocess.CalledProcessError, OSError) as error:
+        sys.stderr.write(f"The AT Protocol network could not be installed: {error}\n")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -56,12 +56,12 @@ def activities(rows: list[Row]) -> dict[str, tuple[Any, ...]]:
 
 def test_what_people_do_is_what_is_pulled(network: Network, tmp_path: Path) -> None:
     since = datetime.now(UTC) - timedelta(minutes=1)
-    ada, bo, cy, dee = (network.member(name) for name in ("ada", "bo", "cy", "dee"))
+    ada, bo, cy, dee = (network.member(name) for name in ("ada", "ben", "cleo", "dora"))
     ada.profile("Ada Garden", description="words about me")
     dee.profile("Dee", labels=_hiding())
-    named = "Hello @bo.test, look at my tomatoes #Gardening"
+    named = "Hello @ben.test, look at my tomatoes #Gardening"
     first = ada.post(
-        named, facets=[_mark(named, "@bo.test", _named(bo)), _mark(named, "#Gardening", _tag("Gardening"))]
+        named, facets=[_mark(named, "@ben.test", _named(bo)), _mark(named, "#Gardening", _tag("Gardening"))]
     )
     second, gone = ada.post("Another day, another post"), ada.post("A mistake")
     answer = bo.reply("What a harvest", first)

@@ -117,8 +117,8 @@ def test_what_is_gone_and_what_cannot_be_read_are_told() -> None:
     gone = {"network": "bluesky", "content_id": ANSWERED, "deleted_at": datetime(2026, 3, 10, 12, tzinfo=UTC)}
     assert table(found, "deletions") == [gone]
     assert refusals(found) == [
-        ("bad_type", "thread.replies[4].post.uri is no at:// address with a DID"),
-        ("bad_type", "follows[1].did is no DID"),
+        ("bad_type", "thread: uri is no at:// address with a DID"),
+        ("bad_type", "follows: did is no DID"),
     ]
 
 
@@ -126,10 +126,7 @@ def test_an_answer_as_it_is_stored_says_the_same_without_words_and_without_who_h
     for answer in fixture("bluesky"):
         stored = bluesky.kept(answer, reduce)
         assert bluesky.kept(stored, reduce) == stored
-        ours, theirs = list(rows([stored])), list(rows([answer]))
-        assert [r for r in ours if isinstance(r, Row)] == [r for r in theirs if isinstance(r, Row)]
-        # Places in a list change where somebody who hides is taken out of it.
-        assert [reason for reason, _ in refusals(ours)] == [reason for reason, _ in refusals(theirs)]
+        assert list(rows([stored])) == list(rows([answer]))
         for word in ("secret", "hidden", "private", "avatar"):
             assert word not in stored.body
 

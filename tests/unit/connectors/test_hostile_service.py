@@ -15,12 +15,13 @@ import requests
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator, PageNumberPaginator
 from pydantic import SecretStr
 
-from orchestration.connectors import mapping, pulling
+from orchestration.connectors import pulling
 from orchestration.connectors.answers import Answer, Reading, Refused, Row
 from orchestration.connectors.client import Client
+from orchestration.connectors.contract_rows import activity
 from orchestration.connectors.exchange import Exchange, TransientFault
+from orchestration.connectors.fields import Node, array, each, identity, whole
 from orchestration.connectors.journal import Journal
-from orchestration.connectors.mapping import Item
 from orchestration.connectors.network import Asked, ConnectorError, Credentials, Network
 from orchestration.settings import Settings
 from tests.fixtures.hostile_server import (
@@ -51,10 +52,11 @@ def pull(client: Client, asked: Asked) -> None:
 
 
 def rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
-    def post(item: Item) -> Iterator[Row]:
-        yield mapping.post("toy", item.identifier("id"), "ada", datetime(2026, 3, 10, 12, tzinfo=UTC))
+    def post(item: Node) -> Iterator[Row]:
+        at = datetime(2026, 3, 10, 12, tzinfo=UTC)
+        yield activity("toy", "post", identity(item, "id"), actor="ada", at=at, content=identity(item, "id"))
 
-    yield from mapping.attempt(lambda: mapping.each(mapping.whole(answer).sequence("posts"), "posts", post))
+    yield from whole(answer, lambda: each(answer, "post", array(answer.json(), "posts"), post))
 
 
 def toy(server: HostileServer, **more: Any) -> Any:
