@@ -31,8 +31,14 @@ from orchestration.connectors.exchange import (
     without_params,
 )
 from orchestration.connectors.journal import Entry, Journal
-from orchestration.connectors.limits import exhausted, is_refusal_by_limit, retry_after
-from orchestration.connectors.network import ConnectorError, Credentials, Network, NetworkDownError
+from orchestration.connectors.limits import KnownLimits, is_refusal_by_limit, retry_after
+from orchestration.connectors.network import (
+    AnswerError,
+    ConnectorError,
+    Credentials,
+    Network,
+    NetworkDownError,
+)
 from orchestration.settings import Settings
 
 __all__ = ["AnswerError", "Client", "ConnectorError", "NetworkDownError"]
@@ -51,22 +57,6 @@ _MOST_REFUSALS = 10  # answers of 429 to one request
 _FAILED_IN_A_ROW = 3  # requests, each given up after all its tries: the host is down
 _ERROR_BODY = 500  # characters kept of a body that is no answer to what was asked
 _LATER = 60.0  # seconds to wait where a service says "later" and not when
-
-
-class AnswerError(Exception):
-    """This one thing cannot be had; the pull can go on without it. `answer` is None where none came.
-
-    `again`: asking another day may help (the server failed, the body was torn).
-    """
-
-    def __init__(self, message: str, answer: Answer | None = None, *, again: bool = False) -> None:
-        super().__init__(message)
-        self.answer = answer
-        self.again = again
-
-    @property
-    def status(self) -> int | None:
-        return self.answer.status if self.answer else None
 
 
 @dataclass(frozen=True)
@@ -126,8 +116,7 @@ class Client:
         self._exchange = exchange or Exchange(settings)
         self._wait = wait
         self._clock = clock
-        self._limits: dict[tuple[str, str], float] = {}
-        self._resources: dict[str, str] = {}
+        self._limits = KnownLimits()
         self._failed_in_a_row: dict[str, int] = {}
 
     # --- asking -------------------------------------------------------------------------------
@@ -281,6 +270,8 @@ class Client:
         self._failed_in_a_row[wish.host] = 0
         if not 200 <= reply.status < 300:
             message = f"{wish.endpoint}: the service answered {reply.status}"
+            if reply.status == 401 and (secrets := self._secrets()):
+                message += f", and may want {secrets}"
             got = self._record(wish, reply, message)
             raise AnswerError(message, got.answer)
         self.answered += 1
@@ -355,19 +346,18 @@ class Client:
     def _attempt(self, wish: _Wish) -> Reply:
         """Send a request, and again as often as the service only says: later."""
         for refusals in range(_MOST_REFUSALS + 1):
-            self._keep_to_limits(wish)
+            seconds = self._limits.take(wish.host, wish.endpoint, self._clock())
+            if seconds > 0:
+                self.note("waited for the service's limits before they were reached")
+                self.pause(seconds, "allows no more requests")
             reply = self._send(wish)
             now = self._clock()
-            if resource := reply.headers.get("x-ratelimit-resource"):
-                self._resources[wish.endpoint] = resource
-            for limit in exhausted(reply.headers, wish.endpoint, now):
-                self._limits[wish.host, limit.scope] = limit.until
+            self._limits.learn(wish.host, wish.endpoint, reply.headers, now)
             told = self.network.later(reply.status, reply.body, now) if self.network.later else None
             if told is None and not is_refusal_by_limit(reply.status, reply.headers):
                 return reply.checked(wish.form)
             asked = max((s for s in (told, retry_after(reply.headers, now)) if s is not None), default=None)
-            for scope in self._scopes(wish):  # waited for here, and not once more before the next request
-                self._limits.pop((wish.host, scope), None)
+            self._limits.take(wish.host, wish.endpoint, now)  # waited for here, and not once more
             self.note("the service's limits were reached, and waited for")
             self.pause(min(_LATER, 2.0**refusals) if asked is None else max(asked, 1.0), "wants no requests")
         raise NetworkDownError(
@@ -389,23 +379,13 @@ class Client:
             self._credentials = renew(self.settings)
             self.note("the token was renewed")
             return self._send(wish)
+        raise ConnectorError(f"{self.network.name} refuses the token: renew {self._secrets() or 'it'}.")
+
+    def _secrets(self) -> str:
+        """The settings that a token could be in."""
         names = self.network.needs + self.network.optional
         secret = [n for n in names if any(part in n for part in ("token", "key", "secret", "password"))]
-        setting = " or ".join(f"STATURE_{name.upper()}" for name in secret or names) or "its token"
-        raise ConnectorError(f"{self.network.name} refuses the token: renew {setting}.")
-
-    def _keep_to_limits(self, wish: _Wish) -> None:
-        now = self._clock()
-        held = [(wish.host, scope) for scope in self._scopes(wish)]
-        until = max((self._limits[key] for key in held if key in self._limits), default=now)
-        if until > now:
-            self.note("waited for the service's limits before they were reached")
-            self.pause(until - now, "allows no more requests")
-        for key in held:
-            self._limits.pop(key, None)
-
-    def _scopes(self, wish: _Wish) -> set[str]:
-        return {"", wish.endpoint, self._resources.get(wish.endpoint, "core")}
+        return " or ".join(f"STATURE_{name.upper()}" for name in secret)
 
     def _failed(self, wish: _Wish, fault: TransientFault) -> None:
         """Count a request that was given up. NetworkDownError where the network's one host is down."""

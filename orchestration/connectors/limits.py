@@ -27,6 +27,26 @@ class Limit:
     until: float
 
 
+class KnownLimits:
+    """The limits of a network's hosts that are used up at the moment."""
+
+    def __init__(self) -> None:
+        self._until: dict[tuple[str, str], float] = {}
+        self._resources: dict[str, str] = {}
+
+    def learn(self, host: str, endpoint: str, headers: Mapping[str, str], now: float) -> None:
+        """Take in what an answer says."""
+        if resource := headers.get(_RESOURCE):
+            self._resources[endpoint] = resource
+        for limit in exhausted(headers, endpoint, now):
+            self._until[host, limit.scope] = limit.until
+
+    def take(self, host: str, endpoint: str, now: float) -> float:
+        """Seconds until an endpoint may be asked again, which the caller waits: they are told once."""
+        scopes = {"", endpoint, self._resources.get(endpoint, "core")}
+        return max([0.0, *(self._until.pop((host, scope), now) - now for scope in scopes)])
+
+
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds that the service asks to wait: Retry-After as seconds or as a date, else the limit's reset."""
     value = headers.get("retry-after", "").strip()

@@ -22,6 +22,22 @@ class NetworkDownError(ConnectorError):
     """The network cannot be reached, or asks for more patience than we have. A later day catches up."""
 
 
+class AnswerError(Exception):
+    """This one thing cannot be had; the pull can go on without it. `answer` is None where none came.
+
+    `again`: asking another day may help (the server failed, the body was torn).
+    """
+
+    def __init__(self, message: str, answer: Answer | None = None, *, again: bool = False) -> None:
+        super().__init__(message)
+        self.answer = answer
+        self.again = again
+
+    @property
+    def status(self) -> int | None:
+        return self.answer.status if self.answer else None
+
+
 @dataclass(frozen=True)
 class Network:
     """What is known of a network before it is asked.

@@ -351,6 +351,13 @@ def test_a_token_that_stays_refused_names_the_setting(renewing: bool, tmp_path: 
         assert "old" not in (tmp_path / "toy.jsonl").read_text()
 
 
+def test_who_is_refused_without_a_token_is_told_of_the_setting(tmp_path: Path) -> None:
+    with hostile(status(401)) as server:
+        assert run(server, tmp_path).outcome.failures == (
+            "the list: posts: the service answered 401, and may want STATURE_X_TOKEN",
+        )
+
+
 def test_secrets_in_addresses_are_not_written_down(tmp_path: Path) -> None:
     with hostile(None, status(404)) as server:
         module = toy(server, credentials=lambda _: Credentials(params={"key": "s3cret"}))
