@@ -29,6 +29,7 @@ from orchestration.connectors.fields import (
     maybe_moment,
     maybe_node,
     maybe_text,
+    message,
     moment,
     node,
     objects,
@@ -198,7 +199,7 @@ def _post(post: Node, answer: Answer, reading: Reading) -> Found:
     if not reading.covers(at):
         return
     tags = [tag for tag in array(record, "tags") if isinstance(tag, str)]
-    topics = topics_of(reading, [maybe_text(record, "text")], [*tags, *_features(record, "tag", "tag")])
+    topics = topics_of(reading, [message(record, "text")], [*tags, *_features(record, "tag", "tag")])
 
     def act(kind: str, own: str, target: str | None, about: str | None) -> Row:
         return activity(NAME, kind, own, actor=actor, at=at, target=target, content=about, topics=topics)
