@@ -39,7 +39,7 @@ dev: install  ## open Dagster's UI on the same project
 test: install  ## run every test
 	@$(BIN)/python -m pytest
 
-test-real: install  ## install real servers, fill them through their own API, and pull from them (minutes)
+test-real: install  ## install real servers, pull from them and send to them (minutes)
 	@$(BIN)/python -m tests.integration.real.installing
 	@$(BIN)/python -m pytest -m real tests/integration/real
 
@@ -56,6 +56,7 @@ behaviour: install  ## measure what scores do on simulated people under attack, 
 
 bench: install  ## measure the stages beside peers, in one run (some minutes)
 	@$(BIN)/python -m tests.trials.bench --to .stature/bench
+	@$(BIN)/python -m tests.trials.crm_sync
 
 lint: install  ## check style, types, SQL and contracts, as the pre-commit hooks do
 	@$(BIN)/pre-commit run --all-files

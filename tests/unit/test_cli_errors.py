@@ -42,6 +42,13 @@ def stature(home: Path, *arguments: str, **environment: str) -> subprocess.Compl
         (["run", "--from", "2026-01-01"], {"STATURE_MODEL": "v0"}, "STATURE_MODEL is v0, and there is no"),
         (["run", "--from", "2026-01-01"], {"STATURE_TAXONOMY": "/nowhere"}, "There is no taxonomy /nowhere"),
         (["run", "--from", "2026-01-01"], {"STATURE_INBOX": "/no/where"}, "/no/where"),
+        (["run", "--from", "2026-01-01"], {"STATURE_CRMS": "nix"}, "There is no mapping for the CRM 'nix'"),
+        (["crm", "plan", "--crm", "salesforce"], {}, "Nothing is published in "),
+        (
+            ["crm", "plan", "--crm", "x"],
+            {"STATURE_CRM_SECRETS": "hush"},
+            "STATURE_CRM_SECRETS: Value error, must be",
+        ),
         (["run"], {"STATURE_FIRST_DAY": "2026"}, "STATURE_FIRST_DAY: "),
         (["show", "@ada@sample"], {}, "Nothing is published in "),
         (["top"], {}, "Nothing is published in "),

@@ -12,9 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.real import atproto_network, wordpress_server
+from tests.integration.real import atproto_network, crm_servers, wordpress_server
 
-PACKAGES = wordpress_server.PACKAGES | atproto_network.PACKAGES
+PACKAGES = wordpress_server.PACKAGES | atproto_network.PACKAGES | crm_servers.PACKAGES
 
 # Nothing that is installed starts as a service of the machine: the tests start their own.
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}

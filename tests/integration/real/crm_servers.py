@@ -1,7 +1,4 @@
-"""Real servers from Debian's packages, each started on loopback for these tests and stopped after them.
-
-`make test-real` installs what is missing and sets STATURE_TEST_REAL; other runs leave these tests out.
-"""
+"""A real PostgreSQL and a real Redmine from Debian, started on loopback and stopped after the tests."""
 
 from __future__ import annotations
 
@@ -12,20 +9,18 @@ import subprocess
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+PACKAGES = {
+    "postgresql": "usr/lib/postgresql/*/bin/initdb",
+    "redmine": "usr/share/redmine/config.ru",
+    "redmine-sqlite": "var/lib/dbconfig-common/sqlite3/redmine/instances/default/redmine_default",
+}
+"""Debian's packages that these need, each with a pattern of a file by which it is told."""
 
 REDMINE = Path("/usr/share/redmine")
 _REDMINE_DATABASE = Path("/var/lib/dbconfig-common/sqlite3/redmine/instances/default/redmine_default")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if not os.environ.get("STATURE_TEST_REAL"):
-        skip = pytest.mark.skip(reason="real servers are asked by `make test-real` alone")
-        for item in items:
-            if "integration/real" in item.path.as_posix():
-                item.add_marker(skip)
 
 
 def free_port() -> int:
@@ -44,13 +39,10 @@ def until(ready: Callable[[], bool], process: subprocess.Popen[bytes], seconds: 
         waited += 0.2
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[str]:
     """The address of a PostgreSQL server with an empty database."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found:
-        pytest.skip("Debian's postgresql is not installed")
-    folder = tmp_path_factory.mktemp("postgres")
     user: dict[str, str] = {}
     if os.getuid() == 0:  # PostgreSQL does not run as root
         user = {"user": "nobody"}
@@ -98,12 +90,9 @@ puts "READY #{admin.api_key} #{score.id} #{topic.id} #{phone.id} #{users.join(' 
 """
 
 
-@pytest.fixture(scope="session")
-def redmine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redmine]:
+@contextmanager
+def redmine_server(folder: Path) -> Iterator[Redmine]:
     """Debian's Redmine, on a copy of the database that its package made."""
-    if not _REDMINE_DATABASE.exists():
-        pytest.skip("Debian's redmine and redmine-sqlite are not installed")
-    folder = tmp_path_factory.mktemp("redmine")
     shutil.copy(_REDMINE_DATABASE, folder / "redmine.sqlite3")
     port = free_port()
     environment = os.environ | {

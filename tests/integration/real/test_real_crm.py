@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,25 @@ from orchestration.activation.contacts import Contacts
 from orchestration.activation.sync import sync_crm
 from orchestration.settings import Settings
 from tests.fixtures.contact_scores import DAY, contact
-from tests.integration.real.conftest import Redmine
+from tests.integration.real.crm_servers import Redmine, postgres_server, redmine_server
+
+pytestmark = pytest.mark.real
 
 Sync = Callable[..., Report]
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an empty database."""
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def redmine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redmine]:
+    """A Redmine with three users."""
+    with redmine_server(tmp_path_factory.mktemp("redmine")) as found:
+        yield found
 
 
 def syncing(home: Path, crm: str, mapping: dict[str, Any], secret: str) -> Sync:
