@@ -10,6 +10,7 @@ import argparse
 import random
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from orchestration.activation.sync import plan_crm, sync_crm
@@ -17,9 +18,8 @@ from tests.fixtures.contact_scores import DAY, publish
 from tests.fixtures.crm_harness import KINDS, harness
 
 
-def lines(contacts: int) -> list[str]:
+def lines(contacts: int) -> Iterator[str]:
     """A Markdown row a CRM: seconds to plan and to apply a first sync, its calls, and the next day's plan."""
-    found = []
     for kind in KINDS:
         chance = random.Random(1)  # noqa: S311
         with tempfile.TemporaryDirectory() as folder, harness(kind, Path(folder), count=contacts) as crm:
@@ -39,25 +39,23 @@ def lines(contacts: int) -> list[str]:
             started = time.perf_counter()
             quiet = plan_crm(crm.settings, kind, DAY).plan
             again = time.perf_counter() - started
-            found.append(
+            yield (
                 f"| {kind} | {planned:.1f} | {applied:.1f} | {writes:,} | {report.run.calls:,} "
                 f"| {again:.1f} | {len(quiet.changes):,} |"
             )
-    return found
 
 
-def table(contacts: int) -> str:
-    """The whole table."""
-    head = (
-        "| CRM | plan, s | plan and apply, s | calls that write | all calls | next day's plan, s | it sends |"
-    )
-    return "\n".join([f"{contacts:,} contacts", "", head, "|---|---|---|---|---|---|---|", *lines(contacts)])
+HEAD = "| CRM | plan, s | plan and apply, s | calls that write | all calls | next day's plan, s | it sends |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, default=100_000)
-    print(table(parser.parse_args().contacts))  # noqa: T201
+    contacts = parser.parse_args().contacts
+    for line in [f"{contacts:,} contacts", "", HEAD, "|---|---|---|---|---|---|---|"]:
+        print(line)  # noqa: T201
+    for line in lines(contacts):
+        print(line, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def destination(server: PeopleServer, secret: str = "top-secret", **more: Any) -
             **more,
         }
     )
-    settings = Settings(_env_file=None, crm_secrets={"people": secret}, crm_patience=2)  # type: ignore[call-arg, dict-item]
+    settings = Settings(_env_file=None, crm_secrets={"people": secret}, crm_patience=4)  # type: ignore[call-arg, dict-item]
     return HttpDestination(settings, "people", mapping, lambda seconds: None)
 
 
@@ -91,7 +91,7 @@ def test_what_the_crm_says_is_the_reason(server: PeopleServer) -> None:
 def test_what_passes_is_waited_for_and_what_does_not_is_said(server: PeopleServer) -> None:
     server.faults.extend(["lost", "503"])
     assert send(destination(server), "1", score=1.0, topic="t")[0] == "confirmed"
-    server.faults.extend(["429"])
+    server.faults.extend(["429", "429"])
     with pytest.raises(UnansweredError, match="rate limit"):
         send(destination(server), "1", score=1.0, topic="t")
     with pytest.raises(DestinationError, match="STATURE_CRM_SECRETS") as refused:
