@@ -96,6 +96,12 @@ def networks(long_runs):
 
 
 @pytest.fixture(scope="session")
+def life(long_runs):
+    """What each stage of a person's life in a home left behind."""
+    return long_runs.result("life")
+
+
+@pytest.fixture(scope="session")
 def killed(long_runs):
     """A home whose run was killed in each stage and left to finish, its processes, the last output."""
     return long_runs.result("killed")
