@@ -6,9 +6,14 @@ attends to, so all the trust of a group, however large and however old, is at mo
 outside: a thousand fakes whom five people like share what five people's likes are worth. Only then is
 it turned into a number from 0 to 1, and that number is never passed on again: a rule that multiplies
 on the way makes every fake of the thousand fully trusted (tried; +12 points for their client).
+
+Nobody is trusted on one account's word alone: the largest single source counts only up to a bound. So
+it matters little which accounts the seeds are, and one bought friend does not open a door.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -39,41 +44,61 @@ def attention_left(actor: Ints, saturated: Floats, accounts: int, model: Trust) 
     return np.minimum(1.0, model.budget / np.maximum(given, 1e-12))
 
 
+@dataclass(frozen=True)
+class Passed:
+    """`held` (accounts,) of all the trust that seeds hand out, which sums to one, and how much of it the
+    `largest` (accounts,) single source of each passed on to it.
+    """
+
+    held: Floats
+    largest: Floats
+
+
 def trust_passed(
     seed: Bools, actor: Ints, target: Ints, saturated: Floats, give_back: Floats, model: Trust
-) -> Floats:
-    """What each account holds of all the trust that seeds hand out, (accounts,), summing to one.
+) -> Passed:
+    """What each account holds, and from whom most.
 
-    Pairs are given by `actor`, `target`, `saturated` (G) and `give_back` (r), each (pairs,).
+    Pairs are given by `actor`, `target`, `saturated` (G) and `give_back` (r), each (pairs,); each pair once.
     """
     floor = model.give_back_floor
-    return pagerank(
+    weight = saturated * (floor + (1 - floor) * give_back)
+    held = pagerank(
         len(seed),
         actor,
         target,
-        saturated * (floor + (1 - floor) * give_back),
+        weight,
         restart=seed.astype(np.float64),
         reserve=model.reserve,
         damping=model.damping,
         tolerance=model.tolerance,
     )
+    given = np.maximum(np.bincount(actor, weights=weight, minlength=len(seed)), max(model.reserve, 1e-300))
+    largest = np.zeros(len(seed))
+    np.maximum.at(largest, target, model.damping * held[actor] * weight / given[actor])
+    return Passed(held, largest)
 
 
-def trust_goal(passed: Floats, trusted: Floats, seed: Bools, ramp: Floats, model: Trust) -> Floats:
+def trust_goal(passed: Passed, trusted: Floats, seed: Bools, ramp: Floats, model: Trust) -> Floats:
     """The trust that each account is on its way to, (accounts,) in [0, 1].
 
-    `passed` is measured by its mean over those who are trusted (`trusted` weighs them), so that
+    What is held is measured by its mean over those who are trusted (`trusted` weighs them), so that
     neither a network's size nor accounts that nobody trusts change anybody's. Little of it counts for
-    less than its share: splitting it over many accounts loses it.
+    less than its share: splitting it over many accounts loses it. Of the largest source no more than
+    `single_source` counts.
     """
     total = trusted.sum()
-    mean = float(passed @ trusted / total) if total > 0 else 0.0
-    relative = passed / mean if mean > 0 else np.zeros(len(passed))
+    mean = float(passed.held @ trusted / total) if total > 0 else 0.0
+    if mean > 0:
+        alone = np.maximum(passed.largest / mean - model.single_source, 0.0)
+        relative = np.maximum(passed.held / mean - alone, 0.0)
+    else:
+        relative = np.zeros(len(passed.held))
     reached = 1 - np.exp(-((relative / model.scale) ** model.steepness))
     return np.asarray(np.maximum(reached, np.where(seed, model.seed_floor, 0.0)) * ramp)
 
 
-def settled_trust(passed: Floats, seed: Bools, ramp: Floats, model: Trust) -> Floats:
+def settled_trust(passed: Passed, seed: Bools, ramp: Floats, model: Trust) -> Floats:
     """Trust on a history's first day, (accounts,): where the goal and the mean it is measured by agree."""
     trust = np.where(seed, 1.0, 0.0)
     for _ in range(_SETTLING):

@@ -49,6 +49,7 @@ class Pair(_Part):
 
 class GiveBack(_Part):
     rate: float = Field(ge=0)
+    shape: float = Field(ge=1)
 
 
 class Follow(_Part):
@@ -61,6 +62,7 @@ class Trust(_Part):
     steepness: float = Field(ge=1)
     damping: float = Field(gt=0, lt=1)
     reserve: float = Field(ge=0)
+    single_source: float = Field(gt=0)
     tolerance: float = Field(gt=0)
     seed_floor: float = Field(ge=0, le=1)
     step: float = Field(gt=0, le=1)

@@ -13,7 +13,7 @@ import numpy as np
 
 from spark_jobs.scoring_model import ScoringModel
 from spark_jobs.transforms.scoring.arrays import Bools, Floats, Ints, found_at, summed
-from spark_jobs.transforms.scoring.pairs import PairDay
+from spark_jobs.transforms.scoring.pairs import PairDay, after_give_back
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def endorsed(
     given_back = found_at(back_key, summed(place, fresh, len(back_key)), receiver * people + giver)
     pair_key = pairs.pairs.actor * accounts + pairs.pairs.target
     attention_back = found_at(pair_key, pairs.pairs.mass, kept.receiver * accounts + kept.giver)
-    discount = np.exp(-model.give_back.rate * attention_back) / (1 + rule.give_back * given_back)
+    discount = after_give_back(attention_back, model) / (1 + rule.give_back * given_back)
 
     counts = ~silent[kept.giver] & (giver != receiver)
     worth = np.where(counts, trust[kept.giver] * fresh * discount, 0.0)

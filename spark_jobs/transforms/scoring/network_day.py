@@ -227,7 +227,9 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         level=level,
         level_before=level_before,
         fast_level=moved.means.fast_level(model.level),
-        variance=moved.means.variance(model.level, model.interval.reaction_worth),
+        variance=moved.means.variance(
+            model.level, model.interval.reaction_worth * _usual_worth(pairs, trust, authority)
+        ),
         ceiling_points=ceiling,
         evidence=_evidence(pairs, given, trust, n, model),
         reach=_received_pairs(pairs, np.where(_recent(pairs, model), trust[pairs.pairs.actor], 0.0), n),
@@ -298,6 +300,14 @@ def _trust(
         return settled_trust(passed, seed, ramp, model.trust), left
     goal = trust_goal(passed, accounts.trust, seed, ramp, model.trust)
     return trust_step(accounts.trust, goal, model.trust, clock), left
+
+
+def _usual_worth(pairs: PairDay, trust: Floats, authority: Floats) -> float:
+    """What the authority behind a reaction usually is: its mean over the attention that the trusted give."""
+    actor = pairs.pairs.actor
+    given = trust[actor] * pairs.saturated
+    total = float(given.sum())
+    return float(given @ authority[actor]) / total if total > 0 else 1.0
 
 
 def _authority(

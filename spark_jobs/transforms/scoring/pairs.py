@@ -18,8 +18,10 @@ from spark_jobs.transforms.scoring.arrays import Bools, Floats, Ints, summed
 class Pairs:
     """Directed pairs of one network, each array (pairs,), sorted by actor, then target.
 
-    `mass` is all that the one lately gave the other, `counted` the part of it that the receiver's intake
-    had room for: only what counted is no longer fresh.
+    `mass` is all that the one lately gave the other. `counted` is the fresh attention in it that the
+    receiver's intake had room for, between 0 and the model's `saturation`: what counted is used up, and
+    comes back as it fades. So whoever reacts more often never counts less, which a mass without end in
+    its place would make of a daily reader.
     """
 
     actor: Ints
@@ -120,7 +122,7 @@ def pair_day(
     pair = np.searchsorted(key, group_key)
     added = summed(pair, arriving, len(key))
     mass = before + added
-    fresh_of_pair = saturation * (np.exp(-counted / saturation) - np.exp(-(counted + added) / saturation))
+    fresh_of_pair = np.maximum(saturation - counted, 0.0) * -np.expm1(-added / saturation)
     share = np.divide(arriving, added[pair], out=np.zeros(len(pair)), where=added[pair] > 0)
 
     at_follow = np.searchsorted(key, follow_key)
@@ -129,7 +131,6 @@ def pair_day(
 
     actor, target = key // max(accounts, 1), key % max(accounts, 1)
     back = _reverse(key, actor, target, accounts)
-    rate = model.give_back.rate
     return PairDay(
         pairs=Pairs(actor, target, mass, counted, follow_mass),
         pair=pair,
@@ -137,14 +138,19 @@ def pair_day(
         fresh=fresh_of_pair[pair] * share,
         saturated=1 - np.exp(-mass / saturation),
         follow_saturated=1 - np.exp(-(mass + follow_mass) / saturation),
-        give_back=np.exp(-rate * _looked_up(mass, back)),
-        give_back_before=np.exp(-rate * _looked_up(before, back)),
+        give_back=after_give_back(_looked_up(mass, back), model),
+        give_back_before=after_give_back(_looked_up(before, back), model),
     )
+
+
+def after_give_back(mass_back: Floats, model: ScoringModel) -> Floats:
+    """r: what is left of attention whose receiver lately gave so much back, in [0, 1], of the same shape."""
+    return np.asarray(np.exp(-((model.give_back.rate * mass_back) ** model.give_back.shape)))
 
 
 def with_counted(day: PairDay, fraction: Floats) -> Pairs:
     """The pairs after a day of which `fraction` (groups,) of each reaction group counted."""
-    new = summed(day.pair, day.arriving * fraction, len(day.pairs.mass))
+    new = summed(day.pair, day.fresh * fraction, len(day.pairs.mass))
     return replace(day.pairs, counted=day.pairs.counted + new)
 
 

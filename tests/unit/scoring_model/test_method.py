@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import spark_jobs.scoring_model as package
-from spark_jobs.graph.trust import trust_goal
+from spark_jobs.graph.trust import Passed, trust_goal
 from spark_jobs.scoring_model import KINDS, ScoringModel, load_model
 from spark_jobs.transforms.scoring.endorsements import endorsement_points
 from spark_jobs.transforms.scoring.flow import (
@@ -87,7 +87,8 @@ def likes_of_one_day(many: int, model: ScoringModel) -> float:
 
 
 def left_of(kind: str, times: float, model: ScoringModel) -> float:
-    return float(np.exp(-model.give_back.rate * getattr(model.kinds, kind) * times))
+    mass = getattr(model.kinds, kind) * times
+    return float(np.exp(-((model.give_back.rate * mass) ** model.give_back.shape)))
 
 
 def daily_mass(model: ScoringModel) -> float:
@@ -108,7 +109,7 @@ def days_to_half(score: float, model: ScoringModel) -> float:
 
 def trust_of(held: float, model: ScoringModel) -> float:
     """Trust of a grown account that holds so many times what the trusted hold on average."""
-    passed = np.array([1.0, held])
+    passed = Passed(np.array([1.0, held]), np.zeros(2))
     trusted, nobody = np.array([1.0, 0.0]), np.zeros(2, dtype=bool)
     return float(trust_goal(passed, trusted, nobody, np.ones(2), model.trust)[1])
 
@@ -146,11 +147,11 @@ WORKED: dict[str, Callable[[ScoringModel], str]] = {
         f"{per_week(every, m):.3f}" for every in (7, 1)
     ),
     "left of a reaction where the other was given a like, a reply, a like a day": lambda m: ", ".join(
-        f"{100 * left:.3g} %"
+        f"{100 * left:.3g} %" if left > 1e-6 else "nothing"
         for left in (left_of("like", 1, m), left_of("reply", 1, m), left_of("like", daily_mass(m), m))
     ),
-    "trust of who holds a tenth, a fifth, half of what the trusted hold": lambda m: ", ".join(
-        f"{trust_of(held, m):.2f}" for held in (0.1, 0.2, 0.5)
+    "trust of who holds a twentieth, a tenth, a fifth of what the trusted hold": lambda m: ", ".join(
+        f"{trust_of(held, m):.2f}" for held in (0.05, 0.1, 0.2)
     ),
     "flow divided by, with 30 and with 110 follows that are not returned": lambda m: ", ".join(
         f"{unreturned_follows(many, m):.1f}" for many in (30, 110)
@@ -189,7 +190,7 @@ SAID = (
     f"half is gone in {MODEL.level.slow_half_life_days:g} days if nobody reacts",
     f"at most {MODEL.ceiling.first_points:g} points in its first week",
     f"by at most {MODEL.identity.points_a_day:g} points a day",
-    f"e^(\N{MINUS SIGN}{MODEL.give_back.rate:g} m)",
+    f"e^(\N{MINUS SIGN}({MODEL.give_back.rate:g} m)\N{SUPERSCRIPT TWO})",
 )
 """What the README's prose says of the model's numbers, with the numbers of the model."""
 

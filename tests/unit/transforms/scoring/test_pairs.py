@@ -80,6 +80,29 @@ def test_fresh_attention_is_what_saturation_leaves(before, today):
     assert (by_pair <= MODEL.pair.saturation * day.saturated + 1e-12).all()
 
 
+@given(st.lists(st.integers(0, 3), min_size=40, max_size=40), st.integers(0, 39), st.integers(1, 5))
+def test_a_further_reaction_never_lowers_what_is_remembered(likes, on, further):
+    with_more = [*likes[:on], likes[on] + further, *likes[on + 1 :]]
+    assert (remembered(with_more) >= remembered(likes) - 1e-12).all()
+
+
+def test_a_daily_reader_counts_no_less_than_a_weekly_one():
+    daily, weekly = remembered([1] * 140), remembered([1, 0, 0, 0, 0, 0, 0] * 20)
+    assert (daily >= weekly).all()
+    assert daily[-1] > 1.5 * weekly[-1]
+
+
+def remembered(likes):
+    """What a level keeps of one person's likes of each day, on each day."""
+    pairs, kept, days = Pairs.empty(), 0.0, []
+    for count in likes:
+        day = pair_day(pairs, N, grouped([like(0, 1)] * count), NO_FOLLOWS, 1.0, MODEL)
+        pairs = with_counted(day, np.ones(len(day.pair)))
+        kept = kept * 0.5 ** (1 / MODEL.level.slow_half_life_days) + day.fresh.sum()
+        days.append(kept)
+    return np.array(days)
+
+
 def test_the_fiftieth_reply_adds_nothing():
     reply = (0, 1, KINDS.index("reply"), 0)
     many = pair_day(Pairs.empty(), N, grouped([reply] * 50), NO_FOLLOWS, 1.0, MODEL)
@@ -101,7 +124,7 @@ def test_give_back_discounts_both_sides_alike():
     by_pair = dict(
         zip(zip(day.pairs.actor.tolist(), day.pairs.target.tolist(), strict=True), day.give_back, strict=True)
     )
-    answered = pytest.approx(np.exp(-MODEL.give_back.rate * MODEL.kinds.like))
+    answered = pytest.approx(np.exp(-((MODEL.give_back.rate * MODEL.kinds.like) ** MODEL.give_back.shape)))
     assert by_pair == {(0, 1): answered, (1, 0): answered, (2, 0): 1.0}
 
 
