@@ -32,6 +32,9 @@ OUTBOX = "outbox"
 _LONGEST_MESSAGE = 500
 
 
+_NEEDED = ("status", "sent_values", "left_alone", "refusals")
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The fate of one record of a run. `status` is one of the contract's."""
@@ -68,12 +71,9 @@ class Deliveries:
 
     def known(self) -> dict[str, Known]:
         """What is known of each record, from the lake and from a journal that was not folded yet."""
-        rows = sorted(
-            [*self._lake_rows(), *self._journal.rows()],
-            key=lambda row: (row["attempted_at"], row["sequence"]),
-        )
         found: dict[str, Known] = {}
-        for row in rows:
+        # What is in the journal was sent after all that is in the lake.
+        for row in [*self._lake_rows(), *self._journal.rows()]:
             found[row["contact_id"]] = _after(found.get(row["contact_id"], Known()), row)
         return found
 
@@ -92,14 +92,19 @@ class Deliveries:
 
     def _lake_rows(self) -> list[dict[str, Any]]:
         """Of each record the last row that the CRM confirmed, and what was tried since."""
-        sent = self._table(None)
+        sent = self._table(["crm", "contact_id", "attempted_at", *_NEEDED])
         if sent is None:
             return []
         with duckdb.connect() as connection:
             connection.register("sent", sent)
             rows = connection.execute(
                 """
-                select *
+                select
+                    contact_id,
+                    status,
+                    sent_values,
+                    left_alone,
+                    refusals
                 from (
                     select
                         *,
@@ -109,11 +114,21 @@ class Deliveries:
                     where crm = $crm
                 )
                 where confirmed_at is null or attempted_at >= confirmed_at
+                order by attempted_at
                 """,
                 {"crm": self.crm},
             )
-            found = rows.to_arrow_table().to_pylist()
-        return [{**row, "values": _decoded(row["sent_values"])} for row in found]
+            found = rows.fetchall()
+        return [
+            {
+                "contact_id": contact_id,
+                "status": status,
+                "values": _decoded(values),
+                "left_alone": left_alone,
+                "refusals": refusals,
+            }
+            for contact_id, status, values, left_alone, refusals in found
+        ]
 
     def _table(self, columns: Sequence[str] | None) -> pa.Table | None:
         days = [self._lake.read_arrow(TABLE, day, columns) for day in self._lake.days(TABLE)]
