@@ -114,6 +114,7 @@ def main() -> None:
         print("uv could not install it; trying pip", flush=True)
         if not install_with_pip():
             raise SystemExit("The packages could not be installed: see pip's message above.")
+    run(sys.executable, str(ROOT / ".ci" / "class_archive.py"))
     STAMP.write_text(wanted)
 
 

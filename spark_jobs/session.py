@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyspark
 from pyspark.sql import SparkSession
 
 MINIMUM_JAVA = 17
@@ -73,11 +74,36 @@ def _packaged_java_home() -> str:
     return str(home)
 
 
-def spark_session(name: str, master: str = "local[*]", conf: dict[str, str] | None = None) -> SparkSession:
+def _archive_option(archive_to: Path | None) -> str:
+    """Java's option to write or read the archive. One that does not fit is left alone, without a word."""
+    if archive_to is not None:
+        return f'-XX:ArchiveClassesAtExit="{archive_to}"'
+    archive = class_archive(os.environ["JAVA_HOME"])
+    if archive is None or not archive.exists():
+        return ""
+    return f'-XX:SharedArchiveFile="{archive}" -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off'
+
+
+def class_archive(java_home: str | None = None) -> Path | None:
+    """Where the classes that Spark loads are archived for this Java and Spark; None where Java cannot."""
+    version = java_version(str(Path(java_home or find_java_home(), "bin", "java")))
+    if version is None:
+        return None
+    return Path(sys.prefix, "share", "stature-java", f"spark-{pyspark.__version__}-java-{version}.jsa")
+
+
+def spark_session(
+    name: str,
+    master: str = "local[*]",
+    conf: dict[str, str] | None = None,
+    *,
+    archive_to: Path | None = None,
+) -> SparkSession:
     """A session for small and large days alike; everything but `master` is fixed here.
 
     Times are UTC. Adaptive execution joins small shuffle partitions, so that 2,000 people do not
-    pay for 200 tasks and 20 million still get them.
+    pay for 200 tasks and 20 million still get them. `archive_to`: where Java writes the classes it loaded
+    when it ends; else those of `class_archive` are used, if it is there.
     """
     os.environ["JAVA_HOME"] = find_java_home()
     # Driver and workers must be the same Python, whatever `python3` is on the path.
@@ -110,7 +136,8 @@ def spark_session(name: str, master: str = "local[*]", conf: dict[str, str] | No
             # minute, after which everything new is interpreted.
             .config(
                 "spark.driver.extraJavaOptions",
-                "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m",
+                "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m "
+                + _archive_option(archive_to),
             )
         )
     for key, value in (conf or {}).items():

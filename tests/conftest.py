@@ -32,9 +32,6 @@ def spark() -> Iterator[SparkSession]:
         {
             "spark.driver.memory": "2g",
             # A test run compiles many plans, a job's process few: room for them all.
-            "spark.driver.extraJavaOptions": (
-                "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
-            ),
             "spark.sql.codegen.cache.maxEntries": "1000",
         },
     )

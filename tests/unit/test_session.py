@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.session import MINIMUM_JAVA, find_java_home, java_version
+from spark_jobs.session import MINIMUM_JAVA, class_archive, find_java_home, java_version
 
 
 def fake_java(folder: Path, version: str) -> Path:
@@ -50,3 +50,31 @@ def test_without_any_java_the_packaged_one_starts_as_sparks_launcher_calls_it(mo
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_archive_of_classes_is_one_for_each_java_and_there_is_none_without(tmp_path):
+    names = []
+    for version in ("17.0.1", "21.0.1"):
+        home = tmp_path / version
+        fake_java(home, version)
+        names.append(class_archive(str(home)))
+    assert None not in names
+    assert len(set(names)) == 2
+    assert class_archive(str(tmp_path / "nothing")) is None
+
+
+def test_spark_starts_from_the_archive_that_was_installed(spark):
+    archive = class_archive()
+    if archive is None or not archive.exists():
+        pytest.skip("no archive was installed: this Java cannot write one")
+    given = spark._jvm.java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments()
+    assert f"-XX:SharedArchiveFile={archive}" in [argument.replace('"', "") for argument in given]
+    maps = Path(f"/proc/{pid(spark)}/maps")
+    if not maps.exists():
+        pytest.skip("this system does not show what a process has in memory")
+    # That Java took the file, and did not leave it alone as one that does not fit, shows in its memory.
+    assert any(str(archive.resolve()) in line for line in maps.read_text().splitlines())
+
+
+def pid(spark) -> int:
+    return int(spark._jvm.java.lang.ProcessHandle.current().pid())
