@@ -209,7 +209,8 @@ class TestShow:
         [
             ("@adda@sample", "Nobody published is called @adda@sample. Close: @ada@"),
             ("@ada", "may be 2 people"),
-            ("@ada@sample@x", "write it as @handle@network"),
+            ("@ada@sample@x", "Nobody published is called @ada@sample@x"),
+            ("", "write it as @handle@network"),
             ("' or 1=1 --", "Nobody published"),
         ],
     )
@@ -251,7 +252,7 @@ class TestExport:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (("scores", "--out", "x.csv"), "There is no table scores. There are: bi.content_leaderboard"),
+            (("scores", "--out", "x.csv"), "There is no table scores. There are: bi."),
             (("daily_score", "--out", "x.xlsx"), "neither .parquet nor .csv"),
             (("daily_score", "--out", "nowhere/x.csv"), "does not exist"),
             (("person", "--out", "x.csv", "--day", "2026-01-01"), "core.person has no days"),
