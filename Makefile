@@ -45,7 +45,6 @@ test-real: install  ## install real servers, pull from them and send to them (mi
 
 trial: install  ## run all 193 days of the CollegeMsg log (LOG=…/CollegeMsg.txt) and report
 	@$(BIN)/python -m tests.trials.collegemsg --log $(LOG) --to .stature/trial
-	@$(BIN)/python -m pytest -m log tests/integration/test_collegemsg.py
 
 trial-maths: install  ## measure PageRank, trust on Bitcoin OTC (RATINGS=…) and what seeds do to the scores
 	@$(BIN)/python -m tests.trials.pagerank

@@ -10,10 +10,7 @@ import pytest
 from tests.fixtures.long_runs import LOG
 from tests.trials.collegemsg import NETWORK, read_log
 
-pytestmark = [
-    pytest.mark.log,
-    pytest.mark.skipif(not LOG.exists(), reason="the CollegeMsg log is not beside the project"),
-]
+pytestmark = pytest.mark.skipif(not LOG.exists(), reason="the CollegeMsg log is not beside the project")
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 from dagster_dbt import DbtProject
@@ -47,7 +49,12 @@ def prepared(settings: Settings) -> DbtProject:
         Path(settings.home, "warehouse").mkdir(parents=True, exist_ok=True)
     stamp, fingerprint = target / _STAMP, _fingerprint(settings)
     if not (target / "manifest.json").exists() or not stamp.exists() or stamp.read_text() != fingerprint:
-        _parse(settings, target)
+        parsed = Path(sys.prefix, "share", "stature-dbt", _shared_fingerprint(settings), "manifest.json")
+        if parsed.exists():
+            shutil.copyfile(parsed, target / "manifest.json")
+        else:
+            _parse(settings, target)
+            _keep(target / "manifest.json", parsed)
         stamp.write_text(fingerprint)
     return DbtProject(project_dir=PROJECT, profiles_dir=PROJECT, target_path=target)
 
@@ -64,6 +71,25 @@ def _parse(settings: Settings, target: Path) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"The dbt project in {PROJECT} does not parse:\n{done.stdout}{done.stderr}")
+
+
+def _keep(manifest: Path, place: Path) -> None:
+    """Keep a manifest for the next new home: Dagster reads of it what models there are, whatever the home.
+
+    dbt itself parses again when it builds, and knows the home then.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f"{place.name}.{os.getpid()}")
+    shutil.copyfile(manifest, temporary)
+    temporary.replace(place)
+
+
+def _shared_fingerprint(settings: Settings) -> str:
+    return _digest(
+        f"{PROJECT}\n{version('dbt-core')}\n{version('dbt-duckdb')}\n{settings.require_legal_basis}\n",
+        PROJECT,
+        (".sql", ".yml", ".csv", ".md"),
+    )
 
 
 def _fingerprint(settings: Settings) -> str:
