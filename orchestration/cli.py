@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from orchestration.commands.groups import audience, crm, model, privacy, watch
+from orchestration.commands.groups.options import DayOption, FromOption, ToOption, console, day_of
 from orchestration.commands.warehouse import CommandError
 from orchestration.connectors.registry import ConnectorError
 from orchestration.privacy.asking import PrivacyError
@@ -39,27 +41,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-models = typer.Typer(help="Versions of the scoring model.", no_args_is_help=True)
-app.add_typer(models, name="model")
-watching = typer.Typer(help="The accounts that networks are asked for.", no_args_is_help=True)
-app.add_typer(watching, name="watch")
-audiences = typer.Typer(help="People drawn for a campaign.", no_args_is_help=True)
-app.add_typer(audiences, name="audience")
-crms = typer.Typer(help="The scores in the records of a CRM.", no_args_is_help=True)
-app.add_typer(crms, name="crm")
-privacy = typer.Typer(help="What people ask for about their own data.", no_args_is_help=True)
-app.add_typer(privacy, name="privacy")
-console = Console(highlight=False)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a day: write it as YYYY-MM-DD.") from error
-
-
-DayOption = Annotated[date | None, typer.Option("--day", parser=_day, metavar="YYYY-MM-DD")]
+app.add_typer(model.app, name="model")
+app.add_typer(watch.app, name="watch")
+app.add_typer(audience.app, name="audience")
+app.add_typer(crm.app, name="crm")
+app.add_typer(privacy.app, name="privacy")
 
 
 @app.command()
@@ -67,12 +53,12 @@ def run(
     start: Annotated[
         date | None,
         typer.Option(
-            "--from", parser=_day, metavar="YYYY-MM-DD", help="First day; else the first unpublished."
+            "--from", parser=day_of, metavar="YYYY-MM-DD", help="First day; else the first unpublished."
         ),
     ] = None,
     end: Annotated[
         date | None,
-        typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last day; else yesterday (UTC)."),
+        typer.Option("--to", parser=day_of, metavar="YYYY-MM-DD", help="Last day; else yesterday (UTC)."),
     ] = None,
 ) -> None:
     """Run the whole pipeline over a range of days. Days already published stay as they are."""
@@ -140,7 +126,7 @@ def verify() -> None:
 
 @app.command()
 def restate(
-    day: Annotated[date, typer.Option("--day", parser=_day, metavar="YYYY-MM-DD", help="The first day.")],
+    day: Annotated[date, typer.Option("--day", parser=day_of, metavar="YYYY-MM-DD", help="The first day.")],
     reason: Annotated[str, typer.Option("--reason", help="Published with the new revision.")],
 ) -> None:
     """Make a day and all after it again from their raw data, as a new revision."""
@@ -151,7 +137,7 @@ def restate(
 
 @app.command()
 def accept(
-    day: Annotated[date, typer.Option("--day", parser=_day, metavar="YYYY-MM-DD", help="The day.")],
+    day: Annotated[date, typer.Option("--day", parser=day_of, metavar="YYYY-MM-DD", help="The day.")],
     reason: Annotated[str, typer.Option("--reason", help="Why it is as it should be; kept with the checks.")],
 ) -> None:
     """Let a day pass that is unlike the days before it, and true. The next run publishes it."""
@@ -160,43 +146,6 @@ def accept(
     for check in accept_checks(settings(), day, reason):
         console.print(f"Accepted: {check}", markup=False)
     console.print(f"Run the day again: stature run --from {day}")
-
-
-AccountArgument = Annotated[list[str], typer.Argument(help="@handle@network, one or several.")]
-
-
-@watching.command("add")
-def watch_add(accounts: AccountArgument) -> None:
-    """Ask networks for these accounts from the next run on."""
-    _watch("add", accounts)
-
-
-@watching.command("remove")
-def watch_remove(accounts: AccountArgument) -> None:
-    """Ask for these accounts no more. What they did stays; stature privacy is for that."""
-    _watch("remove", accounts)
-
-
-@watching.command("list")
-def watch_list() -> None:
-    """List the accounts that networks are asked for because somebody said so."""
-    from orchestration.connectors.watch import watched
-
-    found = watched(settings().home)
-    for order in found:
-        console.print(f"@{order.handle}@{order.network}  since {order.at[:10]}", markup=False)
-    console.print(f"{len(found)} accounts are watched.")
-
-
-def _watch(action: Literal["add", "remove"], accounts: list[str]) -> None:
-    from orchestration.connectors.registry import CONNECTORS
-    from orchestration.connectors.watch import change, parse, watched
-
-    pairs = [parse(account, CONNECTORS) for account in accounts]
-    changed = change(settings().home, action, pairs, datetime.now(UTC))
-    done = {"add": "added", "remove": "removed"}[action]
-    as_before = len(set(pairs)) - changed
-    console.print(f"{changed} {done}, {as_before} as before; {len(watched(settings().home))} are watched.")
 
 
 @app.command("networks")
@@ -216,8 +165,8 @@ def list_networks(
 @app.command()
 def replay(
     network: Annotated[str, typer.Option("--network", help="Whose answers.")],
-    start: Annotated[date, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First day.")],
-    end: Annotated[date, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last day.")],
+    start: FromOption,
+    end: ToOption,
 ) -> None:
     """Map a network's stored answers again, without asking it. Publishes nothing."""
     from orchestration.commands.replay import replay as map_again
@@ -227,128 +176,6 @@ def replay(
         days = map_again(settings(), network.lower(), start, end, status.update)
     for line in told(network, days):
         console.print(line, markup=False)
-
-
-@models.command()
-def compare(
-    first: Annotated[str, typer.Argument(help="A version, such as v1, or a YAML file.")],
-    second: Annotated[str, typer.Argument(help="The version or file to try out.")],
-    start: Annotated[date, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First day.")],
-    end: Annotated[date, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last day.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Write all of it as JSON as well.")] = None,
-) -> None:
-    """Run two models side by side on this home's history, and say how they differ. Publishes nothing."""
-    from orchestration.commands.compare import compare_models, page, write_report
-
-    with console.status("Starting") as status:
-        found = compare_models(settings(), first, second, start, end, status.update)
-    if out:
-        write_report(found, out)
-    console.print(page(found))
-
-
-@audiences.command("draw")
-def draw_audience(
-    campaign: Annotated[str, typer.Argument(help="A campaign file, or its name in STATURE_CAMPAIGNS.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say who would be drawn.")] = False,
-) -> None:
-    """Draw a campaign's people once, with a control group beside them."""
-    from orchestration.commands.audience import draw_audience as draw
-    from orchestration.commands.audience import summary
-
-    made = draw(settings(), campaign, keep=not dry_run)
-    console.print(f"{made.campaign.campaign}, from the scores of {made.day}", style="bold")
-    console.print(summary(made))
-    if dry_run:
-        console.print("Nothing was kept.")
-    else:
-        console.print("In crm.campaign_audience with the next run; bi.campaign_lift says what came of it.")
-
-
-@audiences.command("list")
-def list_audiences() -> None:
-    """List the campaigns that were drawn, and the files that are not drawn yet."""
-    from orchestration.commands.audience import listing
-
-    console.print(listing(settings()))
-
-
-CrmOption = Annotated[str, typer.Option("--crm", help="Its name, which is its mapping's: salesforce, …")]
-
-
-@crms.command("plan")
-def crm_plan(
-    crm: CrmOption,
-    out: Annotated[Path | None, typer.Option("--out", help="A file ending in .jsonl or .csv.")] = None,
-) -> None:
-    """Say what a sync would change in a CRM, and write it to a file. Sends nothing and needs no access."""
-    from orchestration.commands.crm import plan
-
-    console.print(plan(settings(), crm, out))
-
-
-@crms.command("apply")
-def crm_apply(
-    crm: CrmOption,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Also where it changes or empties many records.")
-    ] = False,
-    plan: Annotated[
-        Path | None, typer.Option("--plan", help="Only if the plan is still the one in this file.")
-    ] = None,
-) -> None:
-    """Send to a CRM what has changed since it last confirmed."""
-    from orchestration.commands.crm import apply
-
-    report = apply(settings(), crm, yes, plan, console)
-    console.print(f"{crm}: {report.text}", markup=False)
-
-
-Somebody = Annotated[str, typer.Argument(metavar="ACCOUNT", help="@handle@network, or a contact as CRM:ID.")]
-
-
-def _asked(who: str, what: str) -> None:
-    from orchestration.commands.privacy import request
-
-    subject, follows = request(settings(), who, what)
-    console.print(f"Written down for {escape(str(subject))}. With the next daily run: {follows}.")
-
-
-@privacy.command("opt-out")
-def opt_out(who: Somebody) -> None:
-    """Score and show this person nowhere."""
-    _asked(who, "opt_out")
-
-
-@privacy.command("erase")
-def erase(who: Somebody) -> None:
-    """Delete all that is held on this person."""
-    _asked(who, "erase")
-
-
-@privacy.command("object")
-def object_(who: Somebody) -> None:
-    """Suspend scoring until the objection is answered."""
-    _asked(who, "object")
-
-
-@privacy.command("opt-in")
-def opt_in(who: Somebody) -> None:
-    """Take back what was asked before."""
-    _asked(who, "opt_in")
-
-
-@privacy.command("report")
-def privacy_report(
-    who: Somebody,
-    out: Annotated[Path, typer.Option("--out", help="A file; written as .html and as .json.")],
-) -> None:
-    """Write all that is held on this person, and why."""
-    from orchestration.commands.privacy import report
-
-    with console.status("Looking") as status:
-        files, rows = report(settings(), who, out, lambda place: status.update(f"Looking in {escape(place)}"))
-    console.print(f"{' and '.join(map(str, files))}: {rows:,} rows", markup=False)
 
 
 @app.command()
@@ -363,7 +190,7 @@ def demo() -> None:
     console.print()
     show(DEMO_PERSON)
     console.print("\nWhat the sample CRM would be sent", style="bold")
-    crm_plan(DEMO_CRM)
+    crm.plan(DEMO_CRM)
     stature = "stature" if "VIRTUAL_ENV" in os.environ else ".venv/bin/stature"
     copy = Path(settings().home, "warehouse", "published", "stature.duckdb")
     nearest = min(str(copy), os.path.relpath(copy), key=len)
