@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 
-from orchestration.connectors.answers import Answer, Reading, Refused, Row
+from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
 
 _MOST_TOPICS = 64
 
@@ -50,6 +50,31 @@ def account(network: str, account_id: str, handle: str, seen_at: datetime, **sai
         raise TypeError(f"no columns of accounts: {sorted(said.keys() - unknown.keys())}")
     known = {"network": network, "account_id": account_id, "handle": handle}
     return Row("accounts", {**known, **unknown, **said, "observed_at": seen_at})
+
+
+def mentions(
+    network: str,
+    named: Iterable[str | None],
+    content: str,
+    *,
+    actor: str,
+    at: datetime,
+    reached: Collection[str | None] = (),
+    topics: Sequence[str] = (),
+) -> Iterator[Row]:
+    """Rows of `activities` for those whom a text names, each once, but for whom it reaches anyway."""
+    for target in dict.fromkeys(named):
+        if target is not None and target not in reached:
+            made = f"mention:{content}:{target}"
+            yield activity(network, "mention", made, actor=actor, at=at, target=target, topics=topics)
+
+
+def reacted_to(answer: Answer) -> tuple[str, str]:
+    """The content that was asked about, and whose it is. Unreadable where the request does not say."""
+    try:
+        return answer.about["content_id"], answer.about["account_id"]
+    except KeyError as error:
+        raise Unreadable("null_required", f"the request does not say {error.args[0]}") from None
 
 
 def deletion(network: str, content_id: str, at: datetime) -> Row:

@@ -7,14 +7,21 @@ behind comments and reactions only where they agreed to it; the others are refus
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from orchestration.connectors import graph_api
-from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
+from orchestration.connectors.answers import Answer, Reading, Refused, Row
 from orchestration.connectors.client import Client
-from orchestration.connectors.contract_rows import account, accounts_once, activity, topics_of, undated
+from orchestration.connectors.contract_rows import (
+    account,
+    accounts_once,
+    activity,
+    mentions,
+    reacted_to,
+    topics_of,
+    undated,
+)
 from orchestration.connectors.fields import (
     Node,
     array,
@@ -63,11 +70,11 @@ def pull(client: Client, asked: Asked) -> None:
     known: set[str] = set()
     with client.apart("pages of this token"):
         for answer in graph_api.pages(client, "pages", "me/accounts", {"fields": _PAGE}, {}):
-            known.update(_ids(answer))
+            known.update(graph_api.ids(answer))
     if not known:
         # The token of a page, which has no list of pages.
         with client.apart("page of this token"):
-            known.update(_ids(client.get("page", "me", {"fields": _PAGE})))
+            known.update(graph_api.ids(client.get("page", "me", {"fields": _PAGE})))
     for page in sorted(known):
         _pull_page(client, page, asked)
     for watched in asked.accounts:
@@ -75,7 +82,7 @@ def pull(client: Client, asked: Asked) -> None:
         if name in known or watched.origin == "reacted" or not _NAME.fullmatch(name):
             continue
         with client.apart(f"page {name}"):
-            for page in _ids(client.get("page", name, {"fields": _PAGE})):
+            for page in graph_api.ids(client.get("page", name, {"fields": _PAGE})):
                 if page not in known:
                     known.add(page)
                     _pull_page(client, page, asked)
@@ -83,7 +90,7 @@ def pull(client: Client, asked: Asked) -> None:
 
 def check(client: Client) -> str:
     """Whose token it is."""
-    said = next(iter(_objects(client.get("me", "me", {"fields": "id,name"}))), {})
+    said = next(iter(graph_api.objects(client.get("me", "me", {"fields": "id,name"}))), {})
     return f"token of {said.get('name') or said.get('id') or 'nobody'}"
 
 
@@ -103,21 +110,10 @@ def _pull_page(client: Client, page: str, asked: Asked) -> None:
                         pass
 
 
-def _ids(answer: Answer) -> list[str]:
-    return [item["id"] for item in _objects(answer) if isinstance(item.get("id"), str)]
-
-
 def _dated(answer: Answer) -> list[tuple[str, str]]:
-    found = [(item.get("id"), item.get("created_time")) for item in _objects(answer) if not _is_private(item)]
+    shown = [item for item in graph_api.objects(answer) if not _is_private(item)]
+    found = [(item.get("id"), item.get("created_time")) for item in shown]
     return [(post, at) for post, at in found if isinstance(post, str) and isinstance(at, str)]
-
-
-def _objects(answer: Answer) -> list[dict[str, Any]]:
-    """What is to be asked for next; what cannot be read is the mapping's to refuse."""
-    try:
-        return [item for item in graph_api.items(answer) if isinstance(item, dict)]
-    except Unreadable:
-        return []
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -181,7 +177,7 @@ def _post(item: Node, answer: Answer, reading: Reading) -> Iterator[Row | Refuse
     actor = stated or own.partition("_")[0]
     topics = topics_of(reading, [maybe_text(item, "message")])
     yield activity("facebook", "post", own, actor=actor, at=at, content=own, topics=topics)
-    yield from _mentions(item, own, actor, None, at, topics)
+    yield from mentions("facebook", _tagged(item), own, actor=actor, at=at, topics=topics)
 
 
 def _comment(item: Node, answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
@@ -196,15 +192,15 @@ def _comment(item: Node, answer: Answer, reading: Reading) -> Iterator[Row | Ref
     if parent:
         content, target = identity(parent, "id"), text(author(parent), "id")
     else:
-        content, target = _reacted_to(answer)
+        content, target = reacted_to(answer)
     yield from _person(person, answer)
     yield activity("facebook", "reply", own, actor=actor, at=at, target=target, content=content)
-    yield from _mentions(item, own, actor, target, at)
+    yield from mentions("facebook", _tagged(item), own, actor=actor, at=at, reached=(target,))
 
 
 def _reaction(item: Node, answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
     actor = identity(item, "id")
-    content, target = _reacted_to(answer)
+    content, target = reacted_to(answer)
     posted = moment(answer.about, "posted_at") if "posted_at" in answer.about else None
     yield from _person(item, answer)
     yield activity(
@@ -220,26 +216,7 @@ def _person(said: Node, answer: Answer) -> Iterator[Row]:
         yield account("facebook", own, own, answer.received_at, display_name=maybe_text(said, "name"))
 
 
-def _reacted_to(answer: Answer) -> tuple[str, str]:
-    """The post that was asked about, and whose it is."""
-    try:
-        return answer.about["content_id"], answer.about["account_id"]
-    except KeyError as error:
-        raise Unreadable("null_required", f"the request does not say {error.args[0]}") from None
-
-
-def _mentions(
-    item: Node,
-    content: str,
-    actor: str,
-    answered: str | None,
-    at: datetime,
-    topics: Sequence[str] = (),
-) -> Iterator[Row | Refused]:
-    """The pages and people tagged in a text, but for the one whom it answers."""
+def _tagged(item: Node) -> list[str | None]:
+    """The pages and people tagged in a text."""
     tags = [tag for tag in array(item, "message_tags") if isinstance(tag, dict)]
-    named = [maybe_identity(tag, "id") for tag in tags if maybe_text(tag, "type") in _NAMED]
-    for target in dict.fromkeys(named):
-        if target is not None and target != answered:
-            made = f"mention:{content}:{target}"
-            yield activity("facebook", "mention", made, actor=actor, at=at, target=target, topics=topics)
+    return [maybe_identity(tag, "id") for tag in tags if maybe_text(tag, "type") in _NAMED]

@@ -106,6 +106,19 @@ def items(answer: Answer) -> list[Any]:
     return by_id or [body]
 
 
+def objects(answer: Answer) -> list[dict[str, Any]]:
+    """What is to be asked for next; what cannot be read is the mapping's to refuse."""
+    try:
+        return [item for item in items(answer) if isinstance(item, dict)]
+    except Unreadable:
+        return []
+
+
+def ids(answer: Answer) -> list[str]:
+    """The ids of those objects."""
+    return [item["id"] for item in objects(answer) if isinstance(item.get("id"), str)]
+
+
 def storable_graph(
     answer: Answer, reduce: Callable[[str], str], private: Callable[[dict[str, Any]], bool]
 ) -> Answer:

@@ -13,7 +13,7 @@ from typing import Any
 from orchestration.connectors import graph_api
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
 from orchestration.connectors.client import Client
-from orchestration.connectors.contract_rows import account, accounts_once, activity, topics_of
+from orchestration.connectors.contract_rows import account, accounts_once, activity, reacted_to, topics_of
 from orchestration.connectors.fields import (
     Node,
     a_node,
@@ -84,7 +84,7 @@ def _pull_media(client: Client, user: str, asked: Asked) -> None:
     params = {"fields": _MEDIA, **graph_api.in_window(asked)}
     with client.apart(f"media of {user}"):
         for answer in graph_api.pages(client, "media", f"{user}/media", params, {"account_id": user}):
-            for media in _ids(answer):
+            for media in graph_api.ids(answer):
                 about = {"content_id": media, "account_id": user}
                 with client.apart(f"comments on {media}"):
                     fields = {"fields": f"{_COMMENT},replies{{{_COMMENT}}}"}
@@ -101,20 +101,8 @@ def _discover(client: Client, asking: str, name: str, asked: Asked) -> None:
 
 
 def _owned(answer: Answer) -> list[str]:
-    accounts = [item.get("instagram_business_account") for item in _objects(answer)]
+    accounts = [item.get("instagram_business_account") for item in graph_api.objects(answer)]
     return [a["id"] for a in accounts if isinstance(a, dict) and isinstance(a.get("id"), str)]
-
-
-def _ids(answer: Answer) -> list[str]:
-    return [item["id"] for item in _objects(answer) if isinstance(item.get("id"), str)]
-
-
-def _objects(answer: Answer) -> list[dict[str, Any]]:
-    """What is to be asked for next; what cannot be read is the mapping's to refuse."""
-    try:
-        return [item for item in graph_api.items(answer) if isinstance(item, dict)]
-    except Unreadable:
-        return []
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -184,10 +172,7 @@ def _media(item: Node, asked_about: str | None, reading: Reading) -> Iterator[Ro
 
 
 def _comment(item: Node, answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
-    try:
-        content, target = answer.about["content_id"], answer.about["account_id"]
-    except KeyError as error:
-        raise Unreadable("null_required", f"the request does not say {error.args[0]}") from None
+    content, target = reacted_to(answer)
     if _is_private(item):
         return
     yield from each(answer, "comment", [item], lambda own: _reply(own, content, target, answer, reading))

@@ -8,7 +8,7 @@ called a share or ugcPost where it is listed and an activity by those who react:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +17,14 @@ from dlt.sources.helpers.rest_client.paginators import OffsetPaginator
 
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
 from orchestration.connectors.client import Client, ConnectorError
-from orchestration.connectors.contract_rows import account, accounts_once, activity, topics_of
+from orchestration.connectors.contract_rows import (
+    account,
+    accounts_once,
+    activity,
+    mentions,
+    reacted_to,
+    topics_of,
+)
 from orchestration.connectors.fields import (
     Node,
     a_node,
@@ -255,19 +262,19 @@ def _post(item: Node, reading: Reading) -> Iterator[Row | Refused]:
     commentary = maybe_text(item, "commentary") or ""
     topics = topics_of(reading, [_plain(commentary)])
     yield activity("linkedin", "post", own, actor=actor, at=at, content=own, topics=topics)
-    yield from _mentions(_named(commentary), own, actor, None, at, topics)
+    yield from mentions("linkedin", _named(commentary), own, actor=actor, at=at, topics=topics)
 
 
 def _comment(item: Node, answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
     own, actor, at = _comment_id(item), text(item, "actor"), _epoch(item, "created", "time")
     if not reading.covers(at):
         return
-    content, target = _reacted_to(answer)
+    content, target = reacted_to(answer)
     parent = maybe_text(item, "parentComment")
     if parent and parent != content:
         raise Unreadable("null_required", "actor of parentComment")
     yield activity("linkedin", "reply", own, actor=actor, at=at, target=target, content=content)
-    yield from _mentions(_attributed(item), own, actor, target, at)
+    yield from mentions("linkedin", _attributed(item), own, actor=actor, at=at, reached=(target,))
 
 
 def _reaction(item: Node, answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
@@ -275,7 +282,7 @@ def _reaction(item: Node, answer: Answer, reading: Reading) -> Iterator[Row | Re
     actor, at = text(created, "actor"), _epoch(item, "created", "time")
     if not reading.covers(at):
         return
-    content, target = _reacted_to(answer)
+    content, target = reacted_to(answer)
     own = maybe_text(item, "id") or f"like:{content}:{actor}"
     yield activity("linkedin", "like", own, actor=actor, at=at, target=target, content=content)
 
@@ -284,28 +291,6 @@ def _comment_id(item: Node) -> str:
     """A comment's own name; older versions give its parts alone."""
     stated = maybe_text(item, "commentUrn") or maybe_text(item, "$URN")
     return stated or f"urn:li:comment:({text(item, 'object')},{identity(item, 'id')})"
-
-
-def _reacted_to(answer: Answer) -> tuple[str, str]:
-    """What was asked about, and whose it is."""
-    try:
-        return answer.about["content_id"], answer.about["account_id"]
-    except KeyError as error:
-        raise Unreadable("null_required", f"the request does not say {error.args[0]}") from None
-
-
-def _mentions(
-    named: list[str],
-    content: str,
-    actor: str,
-    answered: str | None,
-    at: datetime,
-    topics: Sequence[str] = (),
-) -> Iterator[Row | Refused]:
-    for target in named:
-        if target != answered:
-            made = f"mention:{content}:{target}"
-            yield activity("linkedin", "mention", made, actor=actor, at=at, target=target, topics=topics)
 
 
 def _named(commentary: str) -> list[str]:

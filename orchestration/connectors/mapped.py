@@ -24,7 +24,10 @@ from orchestration.connectors import (
     answers,
     contract_rows,
     fields,
+    graph_api,
     hypertext,
+    reactions,
+    replies,
     sites,
     snapshots,
 )
@@ -51,7 +54,7 @@ ANSWER_SCHEMA = pa.schema(
 REFUSED_SCHEMA = pa.schema([("reason", pa.string()), ("detail", pa.string()), ("answer", pa.int64())])
 
 # What mappings share: where it changes, they do.
-_SHARED = (answers, fields, contract_rows, hypertext, sites, snapshots)
+_SHARED = (answers, fields, contract_rows, graph_api, hypertext, reactions, replies, sites, snapshots)
 
 _AT_ONCE = 20_000  # rows of a table in memory
 _TYPES: Mapping[str, pa.DataType] = {

@@ -8,16 +8,15 @@ storing     what of an answer may be kept
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
-from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
+from orchestration.connectors.answers import Answer, Reading, Refused, Row
 from orchestration.connectors.client import Client
-from orchestration.connectors.contract_rows import activity, once, undated
+from orchestration.connectors.contract_rows import once
 from orchestration.connectors.discourse import asking
 from orchestration.connectors.discourse.posts import (
     FIELDS,
     NAME,
-    Told,
+    UNSAID,
     account_id,
     author_of,
     content_id,
@@ -25,11 +24,13 @@ from orchestration.connectors.discourse.posts import (
     is_open,
     post_rows,
     profile_rows,
-    reply_row,
+    unnamed_parent,
 )
 from orchestration.connectors.discourse.storing import PRIVATE, WITHHELD, stored
-from orchestration.connectors.fields import Node, a_node, array, each, node, text, whole
+from orchestration.connectors.fields import a_node, array, each, node, text, whole
 from orchestration.connectors.network import Asked, Credentials, Network
+from orchestration.connectors.reactions import reaction_rows
+from orchestration.connectors.replies import Told, body_of, waited_for
 from orchestration.connectors.servers import addresses
 from orchestration.settings import Settings
 
@@ -108,47 +109,25 @@ def _rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
 
 
 def _parent(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
-    """The replies that were left to this answer, and the post itself if it opened the topic."""
-    forum, parent, problem = forum_of(answer), None, None
-    body = answer.json() if answer.ok else None  # null stands for a post that was not stored
-    if body is not None:
-        try:
-            post = node(body, "post")
-            if is_open(post):
-                parent = Told(content_id(post, forum), author_of(post, forum))
-        except Unreadable as error:
-            problem = error
-    name = f"{forum}/t/{answer.about.get('topic', '')}/{answer.about.get('number', '')}"
-    for content, actor, at, target in asking.replies_of(answer):
-        when = datetime.fromisoformat(at)
-        if not reading.covers(when):
-            continue
-        if parent is None and target is None and problem is not None:
-            raise problem
-        yield from whole(
-            answer,
-            lambda c=content, a=actor, w=when, t=target: iter([reply_row(c, a, w, parent, t, name)]),  # type: ignore[misc]
-        )
-    if body is not None:
+    """The replies that waited for this answer, and the post itself if it opened the topic."""
+    forum = forum_of(answer)
+
+    def read_parent(body: object) -> Told | None:
+        post = node(body, "post")
+        return Told(content_id(post, forum), author_of(post, forum)) if is_open(post) else None
+
+    place = f"{answer.about.get('topic', '')}/{answer.about.get('number', '')}"
+    unnamed = unnamed_parent(forum, place)
+    yield from waited_for(NAME, answer, reading, read_parent, unnamed=unnamed, unsaid=UNSAID)
+    if (body := body_of(answer)) is not None:
         yield from post_rows([body], asking.thread_of(answer), reading, parents_asked=True)
 
 
 def _likes(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
-    """Who liked a post. The lists have no dates."""
-    users = array(node(answer.json(), "likes"), "post_action_users")
-    content, target = answer.about.get("content_id"), answer.about.get("account_id")
-    posted = datetime.fromisoformat(answer.about["at"]) if "at" in answer.about else None
-    at = undated(reading, answer, posted)
-    # What came after the day belongs to a later one.
-    ours = posted is None or posted < reading.until
-
-    def read(user: Node) -> Iterator[Row | Refused]:
-        if content and target and ours:
-            actor = account_id(text(user, "username"), forum_of(answer))
-            made = f"like:{content}:{actor}"
-            yield activity(NAME, "like", made, actor=actor, at=at, target=target, content=content)
-        yield from profile_rows(user, answer)
-
-    if not content or not target:
-        yield Refused("missing_column", "likes: the request does not say which post it is about")
-    yield from each(answer, "post_action_users", users, read)
+    forum, item = forum_of(answer), "post_action_users"
+    yield from reaction_rows(
+        NAME, "like", answer, reading, array(node(answer.json(), "likes"), item),
+        item=item,
+        actor_of=lambda user: account_id(text(user, "username"), forum),
+        profile_rows=lambda user: profile_rows(user, answer),
+    )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,9 +14,7 @@ from orchestration.connectors.answers import Answer, Unreadable
 from orchestration.connectors.client import AnswerError, Client
 from orchestration.connectors.discourse.posts import (
     LIKE,
-    Reply,
     Thread,
-    Told,
     account_id,
     author_of,
     content_id,
@@ -41,6 +38,7 @@ from orchestration.connectors.fields import (
     node,
 )
 from orchestration.connectors.network import Asked, Watched
+from orchestration.connectors.replies import Reply, Told, waiting
 
 _POSTS_AT_ONCE = 20
 _LIKES_AT_ONCE = 200
@@ -56,7 +54,7 @@ class Forum:
     has_key: bool
     name: str = ""
     restricted: frozenset[str] = frozenset()
-    replies: dict[tuple[str, str], list[Reply]] = field(default_factory=dict)
+    replies: dict[str, list[Reply]] = field(default_factory=dict)
     liked: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -70,11 +68,11 @@ class Forum:
         for topic in self._topics():
             with self.client.apart(f"topic {topic} of {self.name}"):
                 self._ask_topic(topic)
-        for (topic, number), replies in self.replies.items():
-            told = [[r.content, r.actor, r.at.isoformat(), r.target] for r in dict.fromkeys(replies)]
-            about = {**self._about(), "topic": topic, "number": number, "replies": json.dumps(told)}
+        for parent, replies in self.replies.items():
+            topic, _, number = parent.partition("/")
+            about = {**self._about(), "topic": topic, "number": number, **waiting(replies)}
             with self.client.apart(f"a post that was answered in topic {topic} of {self.name}"):
-                self.client.get("parent", f"{self.base}/posts/by_number/{topic}/{number}.json", about=about)
+                self.client.get("parent", f"{self.base}/posts/by_number/{parent}.json", about=about)
         for post, about in self.liked.items():
             with self.client.apart(f"likes of a post of {self.name}"):
                 self._ask_likes(post, about)
@@ -160,7 +158,7 @@ class Forum:
 
     def _read(self, posts: Sequence[object], thread: Thread) -> None:
         for reply in unresolved(posts, thread, self.asked.since, self.asked.until):
-            self.replies.setdefault((reply.topic, reply.number), []).append(reply)
+            self.replies.setdefault(reply.parent, []).append(reply)
         for value in posts:
             try:
                 post = node(value, "post")
@@ -268,8 +266,3 @@ def _likers(page: Answer) -> list[Any]:
         return array(node(page.json(), "likes"), "post_action_users")
     except Unreadable:
         return []
-
-
-def replies_of(answer: Answer) -> list[tuple[str, str, str, str | None]]:
-    """What the pull wrote down about the replies to a post."""
-    return [tuple(reply) for reply in json.loads(answer.about.get("replies", "[]"))]

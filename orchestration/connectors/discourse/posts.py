@@ -10,7 +10,7 @@ from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
-from orchestration.connectors.contract_rows import account, activity, deletion, topics_of
+from orchestration.connectors.contract_rows import account, activity, deletion, mentions, topics_of
 from orchestration.connectors.fields import (
     Node,
     array,
@@ -29,6 +29,7 @@ from orchestration.connectors.fields import (
     whole,
 )
 from orchestration.connectors.hypertext import text_of
+from orchestration.connectors.replies import Reply, Told, reply_row
 
 NAME = "discourse"
 
@@ -64,28 +65,11 @@ FIELDS = {
 }  # fmt: skip
 """What is read, by the paths and types of the published description."""
 
+UNSAID = "reply_to_user"
+"""The field that a reply lacks which says of nobody that he was answered."""
+
 _TAG = re.compile(r"<(a|aside)\b([^<>]*+)>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"\b(class|href|data-username)\s*=\s*\"([^\"]*)\"", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Told:
-    """A post and its author."""
-
-    content: str
-    author: str
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A reply whose parent another answer must tell. `target`: the parent's author, where that is known."""
-
-    content: str
-    actor: str
-    at: datetime
-    target: str | None
-    topic: str
-    number: str
 
 
 @dataclass(frozen=True)
@@ -126,6 +110,11 @@ def forum_of(answer: Answer) -> str:
 def account_id(username: str, forum: str) -> str:
     """An account goes by its name: that is in every answer, its number is not."""
     return f"{forum}/{username.lower()}"
+
+
+def unnamed_parent(forum: str, parent: str) -> str:
+    """What a post goes by that nobody tells of: its topic and its number there."""
+    return f"{forum}/t/{parent}"
 
 
 def author_of(post: Node, forum: str) -> str:
@@ -183,28 +172,10 @@ def unresolved(posts: Iterable[object], thread: Thread, since: datetime, until: 
                 continue
             number, parent = known.parent(post)
             if parent is None:
-                yield Reply(
-                    content_id(post, thread.forum),
-                    author_of(post, thread.forum),
-                    at,
-                    _replied_to(post, thread.forum),
-                    identity(post, "topic_id"),
-                    number,
-                )
+                asked_by = f"{identity(post, 'topic_id')}/{number}"
+                yield _reply(post, at, thread, asked_by)
         except Unreadable:
             continue  # refused where its own row is made
-
-
-def reply_row(
-    content: str, actor: str, at: datetime, parent: Told | None, target: str | None, name: str | None
-) -> Row:
-    """A reply. `name` is what its parent goes by where nobody tells of that. Unreadable without a target."""
-    author = parent.author if parent else target
-    if author is None:
-        raise Unreadable("null_required", "reply_to_user")
-    return activity(
-        NAME, "reply", content, actor=actor, at=at, target=author, content=parent.content if parent else name
-    )
 
 
 def named_in(cooked: str) -> list[str]:
@@ -253,21 +224,20 @@ def _post(post: Node, thread: Thread, reading: Reading, parents_asked: bool) -> 
         yield activity(NAME, "post", content, actor=actor, at=at, content=content, topics=topics)
     else:
         number, parent = thread.parent(post)
-        target = parent.author if parent else _replied_to(post, thread.forum)
-        if target:
+        asked_by = f"{identity(post, 'topic_id')}/{number}"
+        reply = _reply(post, at, thread, asked_by)
+        if target := parent.author if parent else reply.target:
             reached.add(target)
         if parent is not None or not parents_asked:
-            name = f"{thread.forum}/t/{identity(post, 'topic_id')}/{number}"
+            unnamed = unnamed_parent(thread.forum, asked_by)
             yield from whole(
-                thread.answer, lambda: iter([reply_row(content, actor, at, parent, target, name)])
+                thread.answer,
+                lambda: iter([reply_row(NAME, reply, parent, unnamed=unnamed, unsaid=UNSAID)]),
             )
-    for username in named_in(cooked):
-        named = account_id(username, thread.forum)
-        if named not in reached:
-            reached.add(named)
-            made = f"mention:{content}:{named}"
-            topics = topics_of(reading, texts, tags)
-            yield activity(NAME, "mention", made, actor=actor, at=at, target=named, topics=topics)
+    named = [account_id(username, thread.forum) for username in named_in(cooked)]
+    if any(one not in reached for one in named):
+        topics = topics_of(reading, texts, tags)
+        yield from mentions(NAME, named, content, actor=actor, at=at, reached=reached, topics=topics)
 
 
 def _is_first(post: Node) -> bool:
@@ -276,6 +246,11 @@ def _is_first(post: Node) -> bool:
 
 def _is_gone(post: Node) -> bool:
     return maybe_text(post, "deleted_at") is not None or maybe_flag(post, "user_deleted") is True
+
+
+def _reply(post: Node, at: datetime, thread: Thread, parent: str) -> Reply:
+    target = _replied_to(post, thread.forum)
+    return Reply(content_id(post, thread.forum), author_of(post, thread.forum), at, target, parent)
 
 
 def _replied_to(post: Node, forum: str) -> str | None:

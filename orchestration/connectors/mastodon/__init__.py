@@ -9,23 +9,23 @@ storing     what of an answer may be kept
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
-from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
+from orchestration.connectors.answers import Answer, Reading, Refused, Row
 from orchestration.connectors.client import AnswerError, Client
 from orchestration.connectors.contract_rows import activity, once, undated
 from orchestration.connectors.fields import Node, array, each, maybe_text, node, whole
 from orchestration.connectors.mastodon import asking
 from orchestration.connectors.mastodon.profiles import NAME, account_id, domain_of, profile_rows
 from orchestration.connectors.mastodon.statuses import (
-    Told,
+    UNSAID,
     content_id,
     is_public,
-    reply_row,
     status_rows,
 )
 from orchestration.connectors.mastodon.storing import stored
 from orchestration.connectors.network import Asked, Credentials, Network
+from orchestration.connectors.reactions import reaction_rows
+from orchestration.connectors.replies import Told, body_of, waited_for
 from orchestration.connectors.servers import addresses
 from orchestration.settings import Settings
 
@@ -124,55 +124,32 @@ def _context(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
 
 
 def _parent(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
-    """The replies that were left to this answer, and the post itself if it is none."""
-    parent, problem = None, None
-    body = answer.json() if answer.ok else None  # null stands for a post that was not stored
-    if body is not None:
-        try:
-            status = node(body, "status")
-            # Some servers give a post that was passed on as the passing on, whoever asks for it.
-            if isinstance(status.get("reblog"), dict):
-                status = node(status.get("reblog"), "reblog")
-            if is_public(status):
-                domain = domain_of(answer)
-                author = account_id(node(status.get("account"), "account"), domain)
-                parent = Told(content_id(status, domain), author)
-        except Unreadable as error:
-            problem = error
-    name = f"{domain_of(answer)}/{answer.about.get('status_id', '')}"
-    for content, actor, at, target in asking.replies_of(answer):
-        when = datetime.fromisoformat(at)
-        if not reading.covers(when):
-            continue
-        if parent is None and target is None and problem is not None:
-            raise problem
-        yield from whole(
-            answer,
-            lambda c=content, a=actor, w=when, t=target: iter([reply_row(c, a, w, parent, t, name)]),  # type: ignore[misc]
-        )
-    if body is not None:
+    """The replies that waited for this answer, and the post itself if it is none."""
+    domain = domain_of(answer)
+
+    def read_parent(body: object) -> Told | None:
+        status = node(body, "status")
+        # Some servers give a post that was passed on as the passing on, whoever asks for it.
+        if isinstance(status.get("reblog"), dict):
+            status = node(status.get("reblog"), "reblog")
+        if not is_public(status):
+            return None
+        return Told(content_id(status, domain), account_id(node(status.get("account"), "account"), domain))
+
+    unnamed = f"{domain}/{answer.about.get('status_id', '')}"
+    yield from waited_for(NAME, answer, reading, read_parent, unnamed=unnamed, unsaid=UNSAID)
+    if (body := body_of(answer)) is not None:
         yield from status_rows(answer, reading, [body], parents_asked=True)
 
 
 def _reactions(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
-    """Who liked a post or passed it on. The lists have no dates."""
-    kind, listed = REACTIONS[answer.endpoint], _list(answer)
-    content, target = (maybe_text(answer.about, name) for name in ("content_id", "account_id"))
-    posted = datetime.fromisoformat(answer.about["at"]) if "at" in answer.about else None
-    at = undated(reading, answer, posted)
-    # What came after the day belongs to a later one.
-    ours = posted is None or posted < reading.until
-
-    def read(profile: Node) -> Iterator[Row | Refused]:
-        if content and target and ours:
-            actor = account_id(profile, domain_of(answer))
-            made = f"{kind}:{content}:{actor}"
-            yield activity(NAME, kind, made, actor=actor, at=at, target=target, content=content)
-        yield from profile_rows(profile, answer)
-
-    if not content or not target:
-        yield Refused("missing_column", f"{answer.endpoint}: the request does not say which post it is about")
-    yield from each(answer, "account", listed, read)
+    domain = domain_of(answer)
+    yield from reaction_rows(
+        NAME, REACTIONS[answer.endpoint], answer, reading, _list(answer),
+        item="account",
+        actor_of=lambda profile: account_id(profile, domain),
+        profile_rows=lambda profile: profile_rows(profile, answer),
+    )  # fmt: skip
 
 
 def _follows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,8 +16,9 @@ from orchestration.connectors.answers import Answer, Unreadable
 from orchestration.connectors.client import AnswerError, Client
 from orchestration.connectors.fields import Node, identity, moment, node
 from orchestration.connectors.mastodon.profiles import account_id, qualified
-from orchestration.connectors.mastodon.statuses import Reply, content_id, is_public, spread, unresolved
+from orchestration.connectors.mastodon.statuses import content_id, is_public, spread, unresolved
 from orchestration.connectors.network import Asked, ConnectorError, Watched
+from orchestration.connectors.replies import Reply, waiting
 
 MOST_PAGES_OF_FOLLOWS = 10
 """Of 80 accounts each, newest first on most servers: all followers of the famous are too many for a day."""
@@ -120,9 +120,7 @@ class Server:
             about = {
                 "domain": self.domain,
                 "status_id": number,
-                "replies": json.dumps(
-                    [[r.content, r.actor, r.at.isoformat(), r.target] for r in dict.fromkeys(replies)]
-                ),
+                **waiting(replies),
             }
             with self._of_posts("a post that was answered"):
                 self.client.get("parent", self._url("statuses", number), about=about)
@@ -307,8 +305,3 @@ def _reaches_back(statuses: Sequence[object], oldest: datetime) -> bool:
         except Unreadable:
             continue
     return False
-
-
-def replies_of(answer: Answer) -> list[tuple[str, str, str, str | None]]:
-    """What `ask_parents` wrote down about the replies to a post."""
-    return [tuple(reply) for reply in json.loads(answer.about.get("replies", "[]"))]

@@ -23,6 +23,7 @@ from orchestration.connectors.fields import (
 )
 from orchestration.connectors.hypertext import text_of
 from orchestration.connectors.mastodon.profiles import NAME, account_id, domain_of, local_id, profile_rows
+from orchestration.connectors.replies import Reply, Told, reply_row
 
 PUBLIC = frozenset({"public", "unlisted"})
 """Visibilities of posts that anybody may read. All others are private here, also those we do not know."""
@@ -44,26 +45,10 @@ FIELDS = {
 }  # fmt: skip
 """What is read of a post, by the published description's names and types."""
 
+UNSAID = "in_reply_to_account_id"
+"""The field that a reply lacks which does not say whom it answers."""
+
 _DEEPEST = 4
-
-
-@dataclass(frozen=True)
-class Told:
-    """Content and its author, by the ids that all servers share."""
-
-    content: str
-    author: str
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A reply whose parent another answer must tell. `target` is the parent's author, where that is known."""
-
-    content: str
-    actor: str
-    at: datetime
-    target: str | None
-    parent: str
 
 
 @dataclass(frozen=True)
@@ -175,25 +160,9 @@ def unresolved(
                 continue
             if not is_public(status) or not since <= at < until:
                 continue
-            actor = account_id(node(status.get("account"), "account"), page.domain)
-            yield Reply(content_id(status, page.domain), actor, at, _replied_to(status, page), parent)
+            yield _reply(status, at, page, parent)
         except Unreadable:
             continue  # refused where its own row is made
-
-
-def reply_row(
-    content: str, actor: str, at: datetime, parent: Told | None, target: str | None, name: str | None
-) -> Row:
-    """A reply to `parent`. Where nobody tells of that, `target` may still say whose it was.
-
-    `name` is then what the parent goes by on its server alone. Unreadable where there is no target either.
-    """
-    author = parent.author if parent else target
-    if author is None:
-        raise Unreadable("null_required", "in_reply_to_account_id")
-    return activity(
-        NAME, "reply", content, actor=actor, at=at, target=author, content=parent.content if parent else name
-    )
 
 
 def _one(status: Node, page: Page, reading: Reading, parents_asked: bool) -> Iterator[Row | Refused]:
@@ -215,11 +184,13 @@ def _one(status: Node, page: Page, reading: Reading, parents_asked: bool) -> Ite
     cited = _quoted_by(status, page)
     target: str | None = None
     if answers is not None:
-        told = page.posts.get(parent or "")
-        target = told.author if told else _replied_to(status, page)
+        told, reply = page.posts.get(parent or ""), _reply(status, at, page, parent or "")
+        target = told.author if told else reply.target
         if told is not None or parent is None or not parents_asked:
-            name = f"{page.domain}/{parent}" if parent else None
-            yield from whole(page.answer, lambda: iter([reply_row(content, actor, at, told, target, name)]))
+            unnamed = f"{page.domain}/{parent}" if parent else None
+            yield from whole(
+                page.answer, lambda: iter([reply_row(NAME, reply, told, unnamed=unnamed, unsaid=UNSAID)])
+            )
     elif cited is None:
         topics = _topics(status, reading)
         yield activity(NAME, "post", content, actor=actor, at=at, content=content, topics=topics)
@@ -272,6 +243,11 @@ def _quoted_by(status: Node, page: Page) -> Told | None:
     if isinstance(frame, dict) and frame.get("state") == "accepted":
         return page.posts.get(maybe_identity(frame, "quoted_status_id") or "")
     return None
+
+
+def _reply(status: Node, at: datetime, page: Page, parent: str) -> Reply:
+    actor = account_id(node(status.get("account"), "account"), page.domain)
+    return Reply(content_id(status, page.domain), actor, at, _replied_to(status, page), parent)
 
 
 def _replied_to(status: Node, page: Page) -> str | None:

@@ -15,6 +15,7 @@ from orchestration.connectors import wordpress
 from orchestration.connectors.answers import Row
 from orchestration.connectors.client import ConnectorError
 from orchestration.connectors.network import Asked, Watched
+from orchestration.connectors.wordpress import asking
 from orchestration.settings import Settings
 from tests.fixtures.damaged_bodies import mutated
 from tests.fixtures.expected_rows import Expected
@@ -212,7 +213,7 @@ def asked(settings: Settings, *accounts: tuple[str, str]) -> Asked:
 
 def test_blogs_come_from_settings_watch_list_and_contacts_but_never_from_guests() -> None:
     told = Settings(_env_file=None, wordpress_urls="https://ada.blog/, https://x.org/b/?rest_route=/")  # type: ignore[call-arg]
-    blogs = wordpress.blogs_of(
+    blogs = asking.blogs_of(
         asked(told, ("watch", "www.ada.blog"), ("watch", "10.0.0.1:8000"), ("crm", "bob.example"),
               ("crm", "http://169.254.169.254/"), ("crm", "ada"), ("reacted", "guest.example"))
     )  # fmt: skip
@@ -224,12 +225,12 @@ def test_blogs_come_from_settings_watch_list_and_contacts_but_never_from_guests(
 
 def test_a_password_goes_to_its_own_blog_alone_and_only_encrypted() -> None:
     told = Settings(_env_file=None, wordpress_passwords=SecretStr("ada.blog=ada:a b c"))  # type: ignore[call-arg]
-    header = wordpress._password(told, wordpress.Blog("https://ada.blog", None))
+    header = asking.password_of(told, asking.Blog("https://ada.blog", None))
     assert header == {"Authorization": "Basic YWRhOmEgYiBj"}
-    assert wordpress._password(told, wordpress.Blog("https://bob.example", None)) == {}
+    assert asking.password_of(told, asking.Blog("https://bob.example", None)) == {}
     with pytest.raises(ConnectorError, match="without https"):
-        wordpress._password(told, wordpress.Blog("http://ada.blog", None))
+        asking.password_of(told, asking.Blog("http://ada.blog", None))
     wrong = Settings(_env_file=None, wordpress_passwords=SecretStr("secret"))  # type: ignore[call-arg]
     with pytest.raises(ConnectorError, match="STATURE_WORDPRESS_PASSWORDS") as refused:
-        wordpress._password(wrong, wordpress.Blog("https://ada.blog", None))
+        asking.password_of(wrong, asking.Blog("https://ada.blog", None))
     assert "secret" not in str(refused.value)
