@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
 
 from orchestration.connectors import bluesky
 from orchestration.connectors.answers import Answer, Refused, Row
@@ -16,8 +15,6 @@ from tests.fixtures.expected_rows import Expected
 from tests.fixtures.network_answers import (
     DAY,
     RECEIVED,
-    assert_well_formed,
-    damaged,
     fixture,
     pulling,
     reading,
@@ -122,20 +119,11 @@ def test_what_is_gone_and_what_cannot_be_read_are_told() -> None:
     ]
 
 
-def test_an_answer_as_it_is_stored_says_the_same_without_words_and_without_who_hides() -> None:
+def test_an_answer_is_stored_without_words_and_without_who_hides() -> None:
     for answer in fixture("bluesky"):
         stored = bluesky.kept(answer, reduce)
-        assert bluesky.kept(stored, reduce) == stored
-        assert list(rows([stored])) == list(rows([answer]))
         for word in ("secret", "hidden", "private", "avatar"):
             assert word not in stored.body
-
-
-@settings(max_examples=200, deadline=None)
-@given(answer=damaged(fixture("bluesky")))
-def test_a_damaged_answer_is_refused_and_never_fails(answer: Answer) -> None:
-    assert_well_formed(bluesky.rows(answer, reading()))
-    assert_well_formed(bluesky.rows(bluesky.kept(answer, reduce), reading()))
 
 
 def test_a_record_moved_in_from_elsewhere_counts_when_it_was_made() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
 from pydantic import SecretStr
 
 from orchestration.connectors import discourse
@@ -15,15 +14,13 @@ from orchestration.connectors.answers import Answer, Refused, Row
 from orchestration.connectors.discourse.posts import named_in
 from orchestration.connectors.network import Asked, ConnectorError, Watched
 from orchestration.settings import Settings
+from tests.fixtures.expected_rows import Expected
 from tests.fixtures.network_answers import (
     DAY,
     RECEIVED,
-    assert_well_formed,
-    damaged,
     fixture,
     reading,
     refusals,
-    same_when_kept,
     table,
 )
 from tests.fixtures.pulled import answers_of, opened, pulled
@@ -34,33 +31,16 @@ F = "forum.example"
 ADA, BEN, CLEO, DAN, EVE = (f"{F}/{name}" for name in ("ada", "ben", "cleo", "dan", "eve"))
 
 
+expected = Expected("discourse")
+act = expected.act
+
+
 def account(handle: str, name: str | None, **known: Any) -> dict[str, Any]:
-    nothing = dict.fromkeys(
-        ("email", "region", "language", "created_at", "followers", "following", "posts", "is_verified",
-         "is_automated")
-    )  # fmt: skip
-    told = {"network": "discourse", "account_id": f"{F}/{handle.lower()}", "handle": f"{handle}@{F}"}
-    return {**told, "display_name": name, **nothing, **known, "observed_at": RECEIVED}
+    return expected.account(f"{F}/{handle.lower()}", f"{handle}@{F}", display_name=name, **known)
 
 
 OPENED = {"created_at": datetime(2019, 5, 1, 10, tzinfo=UTC)}
 ROW_OF_SYSTEM = account("system", "System", is_automated=True)
-
-
-def act(
-    kind: str, activity_id: str, actor: str, at: str, target: str | None, content: str | None, *topics: str
-) -> dict[str, Any]:
-    hour, minute = map(int, at.split(":"))
-    return {
-        "network": "discourse",
-        "activity_id": activity_id,
-        "kind": kind,
-        "actor_account_id": actor,
-        "target_account_id": target,
-        "content_id": content,
-        "occurred_at": datetime(2026, 3, 10, hour, minute, tzinfo=UTC),
-        "topics": list(topics),
-    }
 
 
 def found(endpoint: str, at: int = 0) -> list[Row | Refused]:
@@ -71,11 +51,11 @@ def test_a_topic_is_a_post_and_what_answers_it() -> None:
     rows = found("topic")
     about = ("health", "acme", "football", "gardening")
     assert table(rows, "activities") == [
-        act("post", f"{F}/500", ADA, "9:00", None, f"{F}/500", *about),
-        act("mention", f"mention:{F}/500:{BEN}", ADA, "9:00", BEN, None, *about),
-        act("reply", f"{F}/501", BEN, "10:00", ADA, f"{F}/500"),
-        act("reply", f"{F}/502", CLEO, "11:00", BEN, f"{F}/501"),
-        act("reply", f"{F}/508", f"{F}/system", "12:50", ADA, f"{F}/500"),
+        act("09:00", "post", f"{F}/500", ADA, None, f"{F}/500", *about),
+        act("09:00", "mention", f"mention:{F}/500:{BEN}", ADA, BEN, None, *about),
+        act("10:00", "reply", f"{F}/501", BEN, ADA, f"{F}/500"),
+        act("11:00", "reply", f"{F}/502", CLEO, BEN, f"{F}/501"),
+        act("12:50", "reply", f"{F}/508", f"{F}/system", ADA, f"{F}/500"),
     ]
     assert table(rows, "accounts") == [
         account("Ada", "Ada", **OPENED), account("ben", "Ben"), account("cleo", "Cleo"), ROW_OF_SYSTEM,
@@ -89,11 +69,11 @@ def test_a_topic_is_a_post_and_what_answers_it() -> None:
 
 def test_more_posts_of_a_topic_and_what_they_answer() -> None:
     assert table(found("topic_posts"), "activities") == [
-        act("reply", f"{F}/641", ADA, "8:00", CLEO, f"{F}/600")
+        act("08:00", "reply", f"{F}/641", ADA, CLEO, f"{F}/600")
     ]
-    gone = act("reply", f"{F}/639", DAN, "7:00", EVE, f"{F}/t/58/7")
+    gone = act("07:00", "reply", f"{F}/639", DAN, EVE, f"{F}/t/58/7")
     assert found("parent", 0) == [Row("activities", gone)], "the post is gone, but its author is named"
-    known = act("reply", f"{F}/638", DAN, "6:00", EVE, f"{F}/607")
+    known = act("06:00", "reply", f"{F}/638", DAN, EVE, f"{F}/607")
     assert found("parent", 1) == [Row("activities", known), Row("accounts", account("Eve", "Eve"))]
     assert found("parent", 2) == [Refused("null_required", "parent: reply_to_user")]
 
@@ -102,18 +82,18 @@ def test_posts_alone_tell_of_replies_what_they_can() -> None:
     answer = fixture("discourse", "topic_posts")[0]
     rows = list(discourse.rows(replace(answer, about={"forum": F}), reading()))
     replies = table(rows, "activities")
-    assert replies == [act("reply", f"{F}/639", DAN, "7:00", EVE, f"{F}/t/58/7")]
+    assert replies == [act("07:00", "reply", f"{F}/639", DAN, EVE, f"{F}/t/58/7")]
     assert refusals(rows) == [("null_required", "topic_posts: reply_to_user")] * 3
     newest = found("posts")
-    assert table(newest, "activities") == [act("post", f"{F}/700", CLEO, "6:00", None, f"{F}/700", "tennis")]
+    assert table(newest, "activities") == [act("06:00", "post", f"{F}/700", CLEO, None, f"{F}/700", "tennis")]
     assert refusals(newest) == [("null_required", "posts: reply_to_user")]
 
 
 def test_likes_have_no_date_of_their_own() -> None:
     rows = found("likes")
     assert table(rows, "activities") == [
-        act("like", f"like:{F}/500:{BEN}", BEN, "12:00", ADA, f"{F}/500"),
-        act("like", f"like:{F}/500:{DAN}", DAN, "12:00", ADA, f"{F}/500"),
+        act("12:00", "like", f"like:{F}/500:{BEN}", BEN, ADA, f"{F}/500"),
+        act("12:00", "like", f"like:{F}/500:{DAN}", DAN, ADA, f"{F}/500"),
     ]
     assert table(rows, "accounts") == [account("Ben", "Ben"), account("dan", None)]
     assert refusals(rows) == [("null_required", "likes: username")]
@@ -161,19 +141,6 @@ def test_nothing_private_is_a_row_or_kept() -> None:
     assert "hush" not in discourse.kept(answer, str).body
     assert list(discourse.rows(answer, reading())) == []
     assert list(discourse.rows(discourse.kept(answer, str), reading())) == []
-
-
-def test_kept_answers_give_the_same_rows() -> None:
-    same_when_kept(discourse.rows, discourse.kept, fixture("discourse"), reading())
-
-
-@settings(max_examples=60, deadline=None)
-@given(damaged(fixture("discourse")))
-def test_damaged_answers_are_refused_and_never_raise(answer: Answer) -> None:
-    rows = list(discourse.rows(answer, reading()))
-    assert_well_formed(rows)
-    again = [row for row in discourse.rows(discourse.kept(answer, str), reading()) if isinstance(row, Row)]
-    assert again == [row for row in rows if isinstance(row, Row)]
 
 
 # --- pulls ----------------------------------------------------------------------------------------
