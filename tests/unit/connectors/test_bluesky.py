@@ -12,16 +12,8 @@ from orchestration.connectors import bluesky
 from orchestration.connectors.answers import Answer, Refused, Row
 from orchestration.connectors.bluesky.asking import LIST_PAGES
 from tests.fixtures.expected_rows import Expected
-from tests.fixtures.network_answers import (
-    DAY,
-    RECEIVED,
-    fixture,
-    pulling,
-    reading,
-    reduce,
-    refusals,
-    table,
-)
+from tests.fixtures.network_answers import DAY, RECEIVED, fixture, reading, reduce, refusals, table
+from tests.fixtures.pulled import pulling
 from tests.fixtures.replay_server import recorded
 
 ADA, BO, CY, DEE, HID = (f"did:plc:{name}" for name in ("ada", "bo", "cy", "dee", "hid"))

@@ -18,14 +18,8 @@ from orchestration.connectors.answers import Row
 from orchestration.connectors.network import Network
 from orchestration.connectors.registry import CONNECTORS
 from tests.fixtures.damaged_bodies import mutated
-from tests.fixtures.network_answers import (
-    assert_well_formed,
-    damaged,
-    fixture,
-    pulling,
-    reading,
-    same_when_kept,
-)
+from tests.fixtures.network_answers import assert_well_formed, damaged, fixture, reading, same_when_kept
+from tests.fixtures.pulled import pulling
 from tests.fixtures.replay_server import recorded
 
 

@@ -15,15 +15,8 @@ from orchestration.connectors.client import ConnectorError
 from orchestration.connectors.network import NetworkDownError
 from orchestration.settings import Settings
 from tests.fixtures.expected_rows import Expected
-from tests.fixtures.network_answers import (
-    RECEIVED,
-    fixture,
-    pulling,
-    reading,
-    reduce,
-    refusals,
-    table,
-)
+from tests.fixtures.network_answers import RECEIVED, fixture, reading, reduce, refusals, table
+from tests.fixtures.pulled import pulling
 from tests.fixtures.replay_server import recorded
 
 FB, IG = Expected("facebook"), Expected("instagram")

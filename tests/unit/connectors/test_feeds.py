@@ -20,16 +20,8 @@ from orchestration.connectors.feeds import Followed
 from orchestration.connectors.network import Asked, Watched
 from orchestration.settings import Settings
 from tests.fixtures.expected_rows import Expected
-from tests.fixtures.network_answers import (
-    DAY,
-    assert_well_formed,
-    fixture,
-    pulling,
-    reading,
-    reduce,
-    refusals,
-    table,
-)
+from tests.fixtures.network_answers import DAY, assert_well_formed, fixture, reading, reduce, refusals, table
+from tests.fixtures.pulled import pulling
 from tests.fixtures.replay_server import recorded
 
 FEED = Expected("feeds")

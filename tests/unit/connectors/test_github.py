@@ -12,14 +12,8 @@ from orchestration.connectors import github
 from orchestration.connectors.answers import Answer
 from orchestration.connectors.client import NetworkDownError
 from tests.fixtures.expected_rows import Expected
-from tests.fixtures.network_answers import (
-    RECEIVED,
-    fixture,
-    pulling,
-    reading,
-    refusals,
-    table,
-)
+from tests.fixtures.network_answers import RECEIVED, fixture, reading, refusals, table
+from tests.fixtures.pulled import pulling
 from tests.fixtures.replay_server import recorded
 
 GIVEN = "t0ken"

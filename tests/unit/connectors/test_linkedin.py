@@ -12,14 +12,8 @@ from orchestration.connectors import linkedin
 from orchestration.connectors.client import ConnectorError
 from orchestration.settings import Settings
 from tests.fixtures.expected_rows import Expected
-from tests.fixtures.network_answers import (
-    fixture,
-    pulling,
-    reading,
-    reduce,
-    refusals,
-    table,
-)
+from tests.fixtures.network_answers import fixture, reading, reduce, refusals, table
+from tests.fixtures.pulled import pulling
 from tests.fixtures.replay_server import recorded
 
 IN = Expected("linkedin")

@@ -20,7 +20,8 @@ from orchestration.connectors.crm.fields import crm_fields
 from orchestration.connectors.network import ConnectorError
 from orchestration.privacy.answers import without
 from tests.fixtures.crm_answers import assert_well_formed
-from tests.fixtures.network_answers import damaged, fixture, pulling, reading, refusals, same_when_kept, table
+from tests.fixtures.network_answers import damaged, fixture, reading, refusals, same_when_kept, table
+from tests.fixtures.pulled import pulling
 from tests.fixtures.replay_server import recorded
 
 GIVEN = {"salesforce_token": "t0ken"}

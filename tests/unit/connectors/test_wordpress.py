@@ -17,15 +17,8 @@ from orchestration.connectors.network import Asked, Watched
 from orchestration.connectors.wordpress import asking
 from orchestration.settings import Settings
 from tests.fixtures.expected_rows import Expected
-from tests.fixtures.network_answers import (
-    DAY,
-    fixture,
-    pulling,
-    reading,
-    reduce,
-    refusals,
-    table,
-)
+from tests.fixtures.network_answers import DAY, fixture, reading, reduce, refusals, table
+from tests.fixtures.pulled import pulling
 from tests.fixtures.replay_server import recorded
 
 WP = Expected("wordpress")

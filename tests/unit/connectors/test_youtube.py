@@ -13,13 +13,8 @@ from orchestration.connectors import youtube
 from orchestration.connectors.client import ConnectorError, NetworkDownError
 from orchestration.connectors.youtube.asking import later
 from tests.fixtures.expected_rows import Expected
-from tests.fixtures.network_answers import (
-    fixture,
-    pulling,
-    reading,
-    refusals,
-    table,
-)
+from tests.fixtures.network_answers import fixture, reading, refusals, table
+from tests.fixtures.pulled import pulling
 from tests.fixtures.replay_server import recorded
 
 ADA, BEN, CLEO = (f"UC{letter * 22}" for letter in "abc")

@@ -15,16 +15,8 @@ from hypothesis import settings as hypothesis_settings
 from orchestration.connectors import zendesk
 from orchestration.connectors.network import ConnectorError
 from tests.fixtures.crm_answers import assert_well_formed
-from tests.fixtures.network_answers import (
-    damaged,
-    fixture,
-    pulling,
-    reading,
-    reduce,
-    refusals,
-    same_when_kept,
-    table,
-)
+from tests.fixtures.network_answers import damaged, fixture, reading, reduce, refusals, same_when_kept, table
+from tests.fixtures.pulled import pulling
 from tests.fixtures.replay_server import recorded
 
 GIVEN = {"zendesk_email": "ops@example.org", "zendesk_token": "t0ken"}
