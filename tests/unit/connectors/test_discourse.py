@@ -12,18 +12,17 @@ from pydantic import SecretStr
 from orchestration.connectors import discourse
 from orchestration.connectors.answers import Answer, Refused, Row
 from orchestration.connectors.discourse.posts import named_in
-from orchestration.connectors.network import Asked, ConnectorError, Watched
+from orchestration.connectors.network import Asked, ConnectorError
 from orchestration.settings import Settings
 from tests.fixtures.expected_rows import Expected
 from tests.fixtures.network_answers import (
-    DAY,
     RECEIVED,
     fixture,
     reading,
     refusals,
     table,
 )
-from tests.fixtures.pulled import answers_of, opened, pulled
+from tests.fixtures.pulled import asked_of, opened, pulled, pulled_twice
 from tests.fixtures.replay_server import recorded, serving
 
 SINCE = datetime(2026, 3, 10, tzinfo=UTC)
@@ -147,9 +146,7 @@ def test_nothing_private_is_a_row_or_kept() -> None:
 
 
 def asked(url: str, *names: str, **more: Any) -> Asked:
-    options = Settings(_env_file=None, discourse_url=url, **more)
-    accounts = tuple(Watched("discourse", name, None, "watch") for name in names)
-    return Asked(DAY, SINCE, SINCE + timedelta(days=1), accounts, 7, options)
+    return asked_of("discourse", Settings(_env_file=None, discourse_url=url, **more), *names)
 
 
 def as_recorded(answers: list[Answer], url: str) -> list[Answer]:
@@ -169,15 +166,7 @@ def as_recorded(answers: list[Answer], url: str) -> list[Answer]:
 def test_a_pull_asks_what_it_needs_and_gives_the_same_rows_again(tmp_path: Path) -> None:
     with serving(recorded("discourse")) as server:
         wish = asked(server.url, f"Ada@{server.url.removeprefix('http://')}", "ben@elsewhere.example")
-        first = pulled(discourse, wish, tmp_path / "first")
-        urls = [url for url, _ in server.asked]
-        resumed = pulled(discourse, wish, tmp_path / "first")
-        assert len(server.asked) == len(urls), "what a stopped pull has asked for it does not ask for again"
-        second = pulled(discourse, wish, tmp_path / "second")
-        assert server.missed == []
-        assert [url for url, _ in server.asked] == urls * 2
-    assert len(set(urls)) == len(urls), "nothing is asked twice"
-    assert answers_of(first) == answers_of(second) == answers_of(resumed)
+        first = pulled_twice(discourse, server, wish, tmp_path)
     pull = as_recorded(first.answers, server.url)
     expected = [a for a in fixture("discourse") if a.endpoint not in ("about", "posts")]
     by_place = sorted(expected, key=lambda a: a.url)

@@ -15,7 +15,7 @@ from tests.fixtures.network_answers import (
     refusals,
     table,
 )
-from tests.fixtures.pulled import answers_of, asked_of, opened, pulled
+from tests.fixtures.pulled import asked_of, opened, pulled_twice
 from tests.fixtures.replay_server import recorded, serving
 
 expected = Expected("hackernews")
@@ -98,17 +98,9 @@ def test_a_pull_asks_for_each_thread_once_and_gives_the_same_rows_again(tmp_path
             _env_file=None, hackernews_url=f"{server.url}/api/v1", hackernews_users_url=f"{server.url}/v0"
         )
         wish = asked_of("hackernews", options, "Ada", "@Ada", "nobody")
-        first = pulled(hackernews, wish, tmp_path / "first")
-        urls = [url for url, _ in server.asked]
-        resumed = pulled(hackernews, wish, tmp_path / "first")
-        assert len(server.asked) == len(urls), "what a stopped pull has asked for it does not ask for again"
-        second = pulled(hackernews, wish, tmp_path / "second")
-        assert server.missed == []
-        assert [url for url, _ in server.asked] == urls * 2
+        first = pulled_twice(hackernews, server, wish, tmp_path)
         with opened(hackernews, wish, tmp_path / "check") as pull:
             assert hackernews.check(pull.client) == "12,345 items"
-    assert len(set(urls)) == len(urls), "nothing is asked twice"
-    assert answers_of(first) == answers_of(second) == answers_of(resumed)
     rows = [row for answer in first.answers for row in hackernews.rows(answer, reading())]
     replies = {row["activity_id"] for row in table(rows, "activities") if row["kind"] == "reply"}
     assert replies == {"101", "102", "201"}

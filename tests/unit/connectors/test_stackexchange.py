@@ -19,7 +19,7 @@ from tests.fixtures.network_answers import (
     refusals,
     table,
 )
-from tests.fixtures.pulled import answers_of, asked_of, opened, pulled
+from tests.fixtures.pulled import asked_of, opened, pulled, pulled_twice
 from tests.fixtures.replay_server import recorded, serving
 
 ADA, BEN, CLEO = "stackoverflow/1", "stackoverflow/2", "stackoverflow/3"
@@ -121,19 +121,10 @@ def test_a_pull_waits_as_the_body_says_and_gives_the_same_rows_again(tmp_path: P
     names = ("1@stackoverflow", "@5@StackOverflow", "7@askubuntu", "Ada Lovelace@stackoverflow")
     with serving(with_key(recorded("stackexchange"))) as server:
         wish = asked_of("stackexchange", options(server.url), *names)
-        first = pulled(stackexchange, wish, tmp_path / "first")
-        urls = [url for url, _ in server.asked]
-        again = pulled(stackexchange, wish, tmp_path / "first")
-        assert [url for url, _ in server.asked] == urls, "the journal has it all"
-        second = pulled(stackexchange, wish, tmp_path / "second")
-        assert server.missed == []
-        assert [url for url, _ in server.asked] == urls * 2
+        first = pulled_twice(stackexchange, server, wish, tmp_path)
         with opened(stackexchange, wish, tmp_path / "check") as pull:
             assert stackexchange.check(pull.client) == "1,234 requests left today"
-    assert len(set(urls)) == len(urls), "nothing is asked twice"
     assert first.waits == [10, 3], "the service asked for these pauses"
-    assert again.waits == []
-    assert answers_of(first) == answers_of(second)
     assert "k3y" not in "".join(answer.url for answer in first.answers)
     assert [note.partition(":")[0] for note in first.client.notes] == ["Ada Lovelace"]
     rows = [row for answer in first.answers for row in stackexchange.rows(answer, reading())]
