@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
@@ -130,11 +130,14 @@ def make_plan(
     today: date,
     limits: Limits,
     delivered: date | None = None,
+    deleted: Collection[str] = (),
 ) -> Plan:
     """Compare each row of the mart with what the CRM confirmed.
 
-    `as_of` is the newest published day, `delivered` the newest whose values were sent before.
+    `as_of` is the newest published day, `delivered` the newest whose values were sent before. Of `deleted`
+    contacts there are no records left to write.
     """
+    known = {contact_id: record for contact_id, record in known.items() if contact_id not in deleted}
     changes: list[Change] = []
     counts: dict[str, int] = dict.fromkeys(Counts.__dataclass_fields__, 0)
     seen: set[str] = set()

@@ -49,8 +49,15 @@ def plan_crm(settings: Settings, crm: str, today: date | None = None, read: Read
         today or datetime.now(UTC).date(),
         limits(settings, mapping),
         deliveries.through(),
+        _without_records(crm, mapping, contacts),
     )
     return Planned(plan, mapping)
+
+
+def _without_records(crm: str, mapping: CrmMapping, contacts: Contacts) -> frozenset[str]:
+    """Contacts whose records are gone: the CRM deleted them itself. Elsewhere theirs are still there."""
+    is_own = (mapping.contacts or crm) in (crm, mapping.kind)
+    return contacts.deleted if is_own else frozenset()
 
 
 def sync_crm(

@@ -91,9 +91,10 @@ def _left_alone(lake: Lake, network: str, day: date) -> Callable[[Watched, Known
 
 
 def _contacts(lake: Lake, network: str, day: date) -> list[Watched]:
-    """The CRM's contacts on the network."""
-    handles = _handles_of_contacts(lake, network, day).values()
-    return [Watched(network, handle, None, "crm") for handle in handles]
+    """The CRM's contacts on the network, without those that it has deleted."""
+    handles = _handles_of_contacts(lake, network, day)
+    deleted = _deleted_contacts(lake, day) if handles else set()
+    return [Watched(network, handle, None, "crm") for of, handle in handles.items() if of not in deleted]
 
 
 def _handles_of_contacts(lake: Lake, network: str, day: date) -> dict[tuple[str, str], str]:
@@ -104,6 +105,25 @@ def _handles_of_contacts(lake: Lake, network: str, day: date) -> dict[tuple[str,
         for row in _rows(lake, "crm_contact_accounts", day, None, columns)
         if row["network"] == network and row["handle"]
     }
+
+
+def _deleted_contacts(lake: Lake, day: date) -> set[tuple[str, str]]:
+    """Contacts that their CRM holds no longer, by the newest that it said of them."""
+    deleted: dict[tuple[str, str], datetime] = {}
+    for rows in _tables(lake, "crm_contacts", day, None, None):
+        if "deleted" in rows.column_names:  # days from before there was such a column have none
+            for row in rows.filter(pc.equal(rows["deleted"], True)).to_pylist():
+                contact = row["crm"], row["contact_id"]
+                deleted[contact] = max(row["updated_at"], deleted.get(contact, row["updated_at"]))
+    if not deleted:
+        return set()
+    ids = pa.array(sorted({contact for _, contact in deleted}))
+    for rows in _tables(lake, "crm_contacts", day, None, None):
+        for row in rows.filter(pc.is_in(rows["contact_id"], value_set=ids)).to_pylist():
+            contact = row["crm"], row["contact_id"]
+            if not row.get("deleted") and row["updated_at"] > deleted.get(contact, row["updated_at"]):
+                del deleted[contact]
+    return set(deleted)
 
 
 def _known(lake: Lake, network: str, day: date) -> Known:
@@ -162,7 +182,9 @@ def _newest(lake: Lake, table: str, day: date) -> list[dict[str, Any]]:
     return rows.to_pylist() if rows is not None else []
 
 
-def _tables(lake: Lake, table: str, day: date, days: int | None, columns: list[str]) -> Iterator[pa.Table]:
+def _tables(
+    lake: Lake, table: str, day: date, days: int | None, columns: list[str] | None
+) -> Iterator[pa.Table]:
     """A table's days up to `day`, the last `days` of them, with rows, in order."""
     first = date.min if days is None else day - timedelta(days=days)
     for each in lake.days(table):

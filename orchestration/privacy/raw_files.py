@@ -29,7 +29,7 @@ from spark_jobs.jobs.conform_files import csv_traits
 
 Deed = Literal["removed", "emptied", "replaced"]
 REQUESTS, CONTACTS, ANSWERS = "privacy_requests", "crm_contacts", "answers"
-KEPT_OF_CONTACTS = ("crm", "contact_id", "updated_at", "source")
+KEPT_OF_CONTACTS = ("crm", "contact_id", "deleted", "updated_at", "source")
 
 
 @dataclass

@@ -50,8 +50,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         event | {"event_id": f"e{n}", "kind": "case", "occurred_at": at(DAYS[1], n), "resolved": False}
         for n in range(2)
     ]
-    # As written before the contract had its newest column.
-    older = pa.Table.from_pylist(events, schema("service_events")).drop_columns(["updated_at"])
+    # As written before the contract had its newest columns.
+    older = pa.Table.from_pylist(events, schema("service_events")).drop_columns(["deleted", "updated_at"])
     lake.write_arrow("service_events", DAYS[1], older, "test")
     put(lake, "check_result", HELD_BACK, [_failed_check()])
     _put_validation(lake)

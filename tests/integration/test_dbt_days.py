@@ -17,6 +17,7 @@ from tests.fixtures.warehouse import Warehouse, failures
 COMMUNITY = Community(people=20)
 DAYS = days_from(FIRST, 7)
 LEAVES, ERASED = 3, 7
+DELETED = "c16"  # a contact
 
 Marts = dict[str, list[tuple[Any, ...]]]
 
@@ -80,6 +81,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     # Days that were read once are not read again: their files are not even there.
     _put_away(lake, DAYS[:4], away)
     COMMUNITY.write(lake, DAYS[4:5])
+    version = {"crm": "crm", "contact_id": DELETED, "source": "test"}
+    put(lake, "crm_contacts", DAYS[4], [version | {"deleted": True, "updated_at": at(DAYS[4])}])
     warehouse.run()
     story.after["a fifth day"] = warehouse.marts()
     _bring_back(lake, away)
@@ -100,6 +103,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
     # Somebody is erased and written out of the past; who left comes back.
     COMMUNITY.write(lake, DAYS[5:6])
+    put(lake, "crm_contacts", DAYS[5], [version | {"updated_at": at(DAYS[5])}])
     _request(lake, DAYS[5], LEAVES, "opt_in")
     _erase(lake, ERASED, DAYS)
     warehouse.run()
@@ -126,6 +130,23 @@ def test_days_once_read_are_not_read_again(story: Story) -> None:
     assert [row for row in trend if row[1] < DAYS[4]] == before
     # The new day's change is against a day that only the warehouse still had.
     assert all(row[6] is not None for row in trend if row[1] == DAYS[4] and row[2] is not None)
+
+
+def test_who_is_deleted_in_the_crm_is_gone_the_next_day_and_back_when_restored(story: Story) -> None:
+    held = {
+        after: tuple(
+            [row[1] for row in marts[mart] if row[1] == DELETED]
+            for mart in ("crm.contact_score", "crm.deleted_contact")
+        )
+        for after, marts in story.after.items()
+    }
+    there, gone = ([DELETED], []), ([], [DELETED])
+    assert held == {
+        "four days": there, "a fifth day": gone, "restated": gone,
+        "erased": there, "nothing new": there, "from scratch": there,
+    }  # fmt: skip
+    others = {row[1] for row in story.after["a fifth day"]["crm.contact_score"]}
+    assert others | {DELETED} == {row[1] for row in story.after["four days"]["crm.contact_score"]}
 
 
 def test_a_restated_day_shows_its_new_revision_and_keeps_the_old(story: Story) -> None:

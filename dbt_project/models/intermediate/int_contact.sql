@@ -1,22 +1,15 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='newest_rows',
-        unique_key=['crm', 'contact_id'],
-        meta={'built_from': ['stg_crm_contacts']},
-    )
-}}
-
--- Each contact as its CRM held it last.
-{{
-    newest_rows(
-        ref('stg_crm_contacts'),
-        columns=[
-            'crm', 'contact_id', 'email', 'region', 'lifetime_value', 'currency', 'customer_since', 'birth_year',
-            'legal_basis', 'updated_at', 'day',
-        ],
-        key=['crm', 'contact_id'],
-        newest_by='updated_at',
-        incremental=is_incremental(),
-    )
-}}
+-- The contacts of today: without those that their CRM has deleted or merged into others.
+select
+    crm,
+    contact_id,
+    email,
+    region,
+    lifetime_value,
+    currency,
+    customer_since,
+    birth_year,
+    legal_basis,
+    updated_at,
+    day
+from {{ ref('int_contact_version') }}
+where deleted is not true

@@ -8,6 +8,7 @@ with events as (
         occurred_at,
         resolved,
         satisfied,
+        deleted,
         resolved is not null or satisfied is not null as is_known,
         coalesce(not resolved, false) or coalesce(not satisfied, false) as has_failed
     from {{ ref('stg_service_events') }}
@@ -22,6 +23,7 @@ placed as (
             order by occurred_at desc, event_id desc
         ) as place
     from events
+    where deleted is not true
 )
 
 select

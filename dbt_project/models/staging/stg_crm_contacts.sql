@@ -10,6 +10,7 @@ select
     customer_since,
     birth_year,
     legal_basis,
+    deleted,
     updated_at,
     day
 from {{ lake_rows('crm_contacts', is_incremental()) }}

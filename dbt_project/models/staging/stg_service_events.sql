@@ -8,6 +8,7 @@ select
     occurred_at,
     resolved,
     satisfied,
+    deleted,
     updated_at,
     day
 from {{ lake_rows('service_events', is_incremental()) }}

@@ -98,6 +98,7 @@ def crm_contacts(network: Network, known: Contacts, day_number: int) -> pa.Table
             # A few are under age, which the pipeline has to notice.
             "birth_year": where((first_year - 13 - (u(9) ** 0.7 * 62)).astype(np.int32), u(10) < 0.6),
             "legal_basis": chosen(_BASES, np.searchsorted([0.6, 0.8, 0.96], u(11), side="right")),
+            "deleted": pa.nulls(len(index)),
             "updated_at": midnight(network, day_number) + (u(12) * DAY_US).astype(np.int64),
         },
     )
@@ -154,6 +155,7 @@ def service_events(network: Network, known: Contacts, day_number: int) -> pa.Tab
             "occurred_at": occurred_at,
             "resolved": pa.array(resolved),
             "satisfied": where(rng.random(count) < 0.7, resolved & (rng.random(count) < 0.6)),
+            "deleted": pa.nulls(count),
             "updated_at": occurred_at,
         },
     )

@@ -44,12 +44,12 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         "crm_contacts": {
             "crm": _TEXT, "contact_id": _TEXT, "email": _TEXT, "full_name": _TEXT, "region": _TEXT,
             "lifetime_value": _NUMBER, "currency": _TEXT, "customer_since": pa.date32(),
-            "birth_year": pa.int32(), "legal_basis": _TEXT, "updated_at": TIME,
+            "birth_year": pa.int32(), "legal_basis": _TEXT, "deleted": _FLAG, "updated_at": TIME,
         },
         "crm_contact_accounts": {"crm": _TEXT, "contact_id": _TEXT, "network": _TEXT, "handle": _TEXT},
         "service_events": {
             "crm": _TEXT, "contact_id": _TEXT, "event_id": _TEXT, "kind": _TEXT, "occurred_at": TIME,
-            "resolved": _FLAG, "satisfied": _FLAG, "updated_at": TIME,
+            "resolved": _FLAG, "satisfied": _FLAG, "deleted": _FLAG, "updated_at": TIME,
         },
         "outcomes": {
             "outcome_id": _TEXT, "crm": _TEXT, "contact_id": _TEXT, "kind": _TEXT, "amount": _NUMBER,

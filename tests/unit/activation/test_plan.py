@@ -120,6 +120,14 @@ def test_fields_that_are_mapped_no_more_are_emptied_for_privacy() -> None:
     assert change.values["old_field"] is None
 
 
+def test_a_contact_that_its_crm_deleted_has_no_record_to_write() -> None:
+    known = {one: confirmed(contact(one, 50.0)) for one in ("1", "2", "3")}
+    known["3"] = Known(known["3"].confirmed, forgotten=True)
+    found = plan([contact("1", 50.0)], known, deleted={"2", "3"})
+    assert found.changes == ()
+    assert (found.counts.known, found.counts.unchanged) == (1, 1)
+
+
 def test_a_contact_that_is_gone_is_emptied_and_not_as_privacy() -> None:
     found = plan([contact("2")], {"1": confirmed(contact("1"))})
     gone = next(change for change in found.changes if change.contact_id == "1")

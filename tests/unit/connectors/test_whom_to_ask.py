@@ -84,6 +84,28 @@ def test_the_watched_then_contacts_then_who_reacted_most(settings: Settings, lak
     assert [w[2] for w in asked(few, lake)].count("reacted") == 1
 
 
+def test_nobody_is_asked_for_as_a_contact_that_the_crm_deleted(settings: Settings, lake: Lake) -> None:
+    of = {"crm": "c", "network": "toy"}
+    handles = (of | {"contact_id": name, "handle": name} for name in ("ada", "bo", "cleo"))
+    write(lake, "crm_contact_accounts", *handles)
+
+    def version(contact: str, at: datetime, **more: bool) -> dict[str, Any]:
+        return {"crm": "c", "contact_id": contact, "updated_at": at, **more}
+
+    later = NOW + timedelta(hours=1)
+    write(
+        lake,
+        "crm_contacts",
+        *(version(name, NOW) for name in ("ada", "bo", "cleo")),
+        day=DAY - timedelta(days=1),
+    )
+    write(lake, "crm_contacts", version("bo", later, deleted=True), version("cleo", later, deleted=True))
+    assert [who[0] for who in asked(settings, lake)] == ["ada"]
+    restored = DAY + timedelta(days=1)
+    write(lake, "crm_contacts", version("cleo", later + timedelta(hours=1)), day=restored)
+    assert sorted(str(who[0]) for who in asked(settings, lake, restored)) == ["ada", "cleo"]
+
+
 def test_what_is_over_thirty_days_old_or_later_than_the_day_counts_for_nothing(
     settings: Settings, lake: Lake
 ) -> None:

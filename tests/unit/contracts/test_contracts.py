@@ -76,6 +76,7 @@ MARTS = [
     "bi.data_quality",
     "crm.contact_score",
     "crm.campaign_audience",
+    "crm.deleted_contact",
     "crm.sync_history",
     "crm.sync_run",
 ]
