@@ -1,7 +1,10 @@
 """HubSpot: contacts, tickets and won deals that changed, by the CRM v3 search, and whose they are.
 
-The search gives no more than ten thousand results, so a longer one begins again where the last page ended. It
-gives no associations either: those of a page are asked for next, and stand beside the page's answer.
+The search gives no more than ten thousand results, and counts its pages from the first, so that a record
+which changes meanwhile moves all that follow it. So every page is a search of its own, for the ids above the
+last one seen. The search gives no associations either: those of a page are asked for next, and stand beside
+the page's answer. It knows no archived contacts, so these are listed; merged ones are named by the one that
+they became.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import Any
 
 from orchestration.connectors import fields as json_fields
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
-from orchestration.connectors.client import Client
+from orchestration.connectors.client import AnswerError, Client
 from orchestration.connectors.crm import rows as crm_rows
 from orchestration.connectors.crm.fields import (
     asked_names,
@@ -30,8 +33,9 @@ from orchestration.settings import Settings
 
 NAME = "hubspot"
 PAGE = 100
-MOST_RESULTS = 10_000  # of one search
-MOST_SEARCHES = 1_000
+MOST_PAGES = 100_000  # of one kind: ten million records
+_ID = "hs_object_id"
+_MERGED = ("hs_merged_object_ids", "hs_calculated_merged_vids")  # 7;9 and 7:1700000000000;9:1700000000000
 
 NETWORK = Network(
     name=NAME,
@@ -39,7 +43,7 @@ NETWORK = Network(
     needs=("hubspot_token",),
     page="https://developers.hubspot.com/docs/api-reference/search/guide",
     history="the first pull takes all contacts, tickets and deals; later ones what changed since",
-    blind="archived and merged records; what a record was before its last change; answers to surveys",
+    blind="archived tickets and deals; what a record was before its last change; answers to surveys",
     proof="unproven: published description, and a server of our own",
     history_days=90,
     from_beginning=True,
@@ -59,6 +63,7 @@ _CONTACTS = _Kind("contacts", "lastmodifieddate", associated=False)
 _TICKETS = _Kind("tickets", "hs_lastmodifieddate")
 _DEALS = _Kind("deals", "hs_lastmodifieddate")
 _OPENED = "createdate"
+_ARCHIVED, _ARCHIVED_AT = "contacts_archived", "archivedAt"
 
 
 # --- asking -----------------------------------------------------------------------------------------
@@ -76,7 +81,10 @@ def pull(client: Client, asked: Asked) -> None:
     known = crm_fields(NAME, asked.settings.crm_fields)
     searches = _Searches(client, asked)
     with part(client, "contacts"):
-        searches.ask(_CONTACTS, asked_names(known.contacts, _CONTACTS.changed), known.contacts.as_text())
+        names = asked_names(known.contacts, _CONTACTS.changed, *_MERGED)
+        searches.ask(_CONTACTS, names, known.contacts.as_text())
+    with part(client, _ARCHIVED):
+        searches.archived()
     if known.service:
         with part(client, "tickets"):
             names = asked_names(known.service, _TICKETS.changed, _OPENED)
@@ -98,7 +106,8 @@ class _Rest:
         self.asking = asking
 
     def GET(self, url: str, query_params: Any = None, **_: Any) -> _Response:  # noqa: N802 - the vendor's names
-        return _Response(self.asking.send("GET", url, dict(query_params or {})))
+        told = {name: str(v).lower() if isinstance(v, bool) else v for name, v in query_params or ()}
+        return _Response(self.asking.send("GET", url, told))
 
     def POST(self, url: str, body: Any = None, **_: Any) -> _Response:  # noqa: N802
         return _Response(self.asking.send("POST", url, json=body))
@@ -137,63 +146,46 @@ class _Searches:
         return getattr(package, name)(api_client=api_client)
 
     def ask(self, kind: _Kind, names: list[str], fields: str) -> None:
-        """Every page of a kind, in order of change, and for tickets and deals their contacts."""
-        since = _milliseconds(self.asked.since)
-        for _ in range(MOST_SEARCHES):
-            last = self._search(kind, since, names, fields)
-            if last is None:
+        """Every page of a kind, in the order of ids, and for tickets and deals their contacts."""
+        above = 0
+        for _ in range(MOST_PAGES):
+            ids, more = self._page(kind, above, names, fields)
+            if not more:
                 return
-            if last <= since:
-                # More than ten thousand changed in one moment, as an import may do: go on behind it.
-                self.client.note(
-                    f"{kind.endpoint}: more changed at once than a search gives; some were left out"
-                )
-                self.client.incomplete = True
-                last = since + 1
-            since = last
-        self.client.note(f"{kind.endpoint}: {MOST_SEARCHES:,} searches did not reach the end")
-        self.client.incomplete = True
+            if max(ids) <= above:
+                raise AnswerError(f"{kind.endpoint}: a page came back, and the list ends there")
+            above = max(ids)
+        raise AnswerError(f"{kind.endpoint}: {MOST_PAGES:,} pages did not reach the end")
 
-    def _search(self, kind: _Kind, since: int, names: list[str], fields: str) -> int | None:
-        """One search up to its end, or up to where the next one has to begin, which is returned."""
-        after, taken, last = None, 0, since
-        seen: set[str | None] = set()
-        while after not in seen:
-            seen.add(after)
-            page = self._page(kind, since, after, names, fields)
-            results = page["results"] if isinstance(page.get("results"), list) else []
-            taken += len(results)
-            last = max([last, *_moments(results, kind.changed)])
-            following = json_fields.maybe_node(page, "paging", "next")
-            after = json_fields.maybe_identity(following, "after")
-            if after is None or not results:
-                return None
-            if taken + PAGE > MOST_RESULTS:
-                return last
-        self.client.note(f"{kind.endpoint}: a cursor came back, and the list ends there")
-        self.client.incomplete = True
-        return None
+    def archived(self) -> None:
+        """All archived contacts that HubSpot still keeps: it cannot be asked which were archived when."""
+        wish = {"limit": PAGE, "archived": True, "properties": [_ID]}
+        with self.asking.of(_ARCHIVED):
+            for _ in range(MOST_PAGES):
+                found = self.hubspot.crm.contacts.basic_api.get_page(**wish, _preload_content=False)
+                page = json_fields.node(json.loads(found.data), _ARCHIVED)
+                after = json_fields.maybe_identity(json_fields.maybe_node(page, "paging", "next"), "after")
+                if after is None:
+                    return
+                wish["after"] = after
+        raise AnswerError(f"{_ARCHIVED}: {MOST_PAGES:,} pages did not reach the end")
 
-    def _page(
-        self, kind: _Kind, since: int, after: str | None, names: list[str], fields: str
-    ) -> json_fields.Node:
+    def _page(self, kind: _Kind, above: int, names: list[str], fields: str) -> tuple[list[int], bool]:
+        """The records of that kind that come next after an id: their ids, and whether others follow."""
+        since, until = (
+            str(_milliseconds(moment)) for moment in (crm_rows.asked_since(self.asked), self.asked.until)
+        )
+        filters = [
+            {"propertyName": kind.changed, "operator": "GTE", "value": since},
+            {"propertyName": kind.changed, "operator": "LT", "value": until},
+            {"propertyName": _ID, "operator": "GT", "value": str(above)},
+        ]
         wish = {
-            "filterGroups": [
-                {
-                    "filters": [
-                        {"propertyName": kind.changed, "operator": "GTE", "value": str(since)},
-                        {
-                            "propertyName": kind.changed,
-                            "operator": "LT",
-                            "value": str(_milliseconds(self.asked.until)),
-                        },
-                    ]
-                }
-            ],
-            "sorts": [f"{kind.changed}"],
+            "filterGroups": [{"filters": filters}],
+            "sorts": [{"propertyName": _ID, "direction": "ASCENDING"}],
             "properties": names,
             "limit": PAGE,
-        } | ({"after": after} if after else {})
+        }
         apis = {"contacts": self.hubspot.crm.contacts, "tickets": self.hubspot.crm.tickets}
         api = apis.get(kind.endpoint, self.hubspot.crm.deals)
         endpoint = f"{kind.endpoint}_changed" if kind.associated else kind.endpoint
@@ -201,14 +193,17 @@ class _Searches:
             # Read by ourselves: the vendor's models would lose what they do not know.
             found = api.search_api.do_search(public_object_search_request=wish, _preload_content=False)
             page = json_fields.node(json.loads(found.data), endpoint)
-        ids = [str(one["id"]) for one in page.get("results") or [] if isinstance(one, dict) and one.get("id")]
+            ids = [
+                int(json_fields.identity(json_fields.node(one, "result"), "id")) for one in page["results"]
+            ]
+            more = json_fields.maybe_identity(json_fields.maybe_node(page, "paging", "next"), "after")
         if kind.associated and ids:
             self._whole(kind, ids, names, fields)
-        return page
+        return ids, more is not None and bool(ids)
 
-    def _whole(self, kind: _Kind, ids: list[str], names: list[str], fields: str) -> None:
+    def _whole(self, kind: _Kind, ids: list[int], names: list[str], fields: str) -> None:
         """A page's objects beside whose they are: the answer is then whole in itself."""
-        inputs = {"inputs": [{"id": one} for one in ids]}
+        inputs = {"inputs": [{"id": str(one)} for one in ids]}
         with self.asking.of(f"{kind.endpoint}_contacts"):
             found = self.hubspot.crm.associations.batch_api.read(
                 kind.endpoint, "contacts", batch_input_public_object_id=inputs, _preload_content=False
@@ -234,16 +229,6 @@ def _milliseconds(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def _moments(results: Iterable[Any], changed: str) -> Iterator[int]:
-    for one in results:
-        try:
-            record = Record(json_fields.maybe_node(json_fields.node(one, "result"), "properties"), "search")
-            if moment := record.moment(changed):
-                yield _milliseconds(moment)
-        except Unreadable:
-            continue  # the mapping refuses it by name
-
-
 # --- mapping ----------------------------------------------------------------------------------------
 
 
@@ -252,10 +237,11 @@ def rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
     mapper = _MAPPERS.get(answer.endpoint)
     if mapper is None:
         return
-    kind, read = mapper
+    changed, read = mapper
     try:
         objects = json_fields.array(json_fields.node(answer.json(), "the answer"), "results")
-        yield from crm_rows.each(answer, map(_flat, objects), reading, kind.changed, read(answer))
+        moments = crm_rows.moments(changed, "/changed")
+        yield from crm_rows.each(answer, map(_flat, objects), reading, moments, read(answer))
     except Unreadable as error:
         yield Refused(error.reason, f"{answer.endpoint}: {error.detail}"[:200])
 
@@ -263,11 +249,14 @@ def rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
 def kept(answer: Answer, reduce: Callable[[str], str]) -> Answer:
     """As it is: only the properties of `crm_fields` were asked for, and no texts are among them.
 
-    Whose a ticket or deal is goes into the object itself, so that it goes with its contact.
+    Whose a ticket or deal is goes into the object itself, so that it goes with its contact. Of an archived
+    contact nothing stays but that it is one.
     """
-    if "contacts" not in answer.about:
+    if "contacts" not in answer.about and answer.endpoint != _ARCHIVED:
         return answer
     try:
+        if answer.endpoint == _ARCHIVED:
+            return _only_archived(answer)
         contacts = json.loads(answer.about["contacts"])
         body = json_fields.node(answer.json(), "the answer")
         for one in json_fields.array(body, "results"):
@@ -279,21 +268,26 @@ def kept(answer: Answer, reduce: Callable[[str], str]) -> Answer:
         return replace(answer, body="")
 
 
+def _only_archived(answer: Answer) -> Answer:
+    body = json_fields.node(answer.json(), "the answer")
+    found = [
+        {name: one[name] for name in ("id", _ARCHIVED_AT) if name in one} if isinstance(one, dict) else None
+        for one in json_fields.array(body, "results")
+    ]
+    told = {name: body[name] for name in ("paging",) if name in body} | {"results": found}
+    return replace(answer, body=json.dumps(told, separators=(",", ":"), allow_nan=False))
+
+
 def _flat(value: Any) -> Any:
     """An object's properties with its id and its contact, under names that no property has."""
-    if not isinstance(value, dict) or not isinstance(value.get("properties"), dict):
+    if not isinstance(value, dict):
         return value
-    return {**value["properties"], "/id": value.get("id"), "/contact": value.get("contact_id")}
+    own = value.get("properties")
+    told = {"/id": "id", "/contact": "contact_id", "/changed": "updatedAt", f"/{_ARCHIVED_AT}": _ARCHIVED_AT}
+    return (own if isinstance(own, dict) else {}) | {at: value.get(name) for at, name in told.items()}
 
 
 _Reader = Callable[[Record, datetime], Iterable[Row | Refused]]
-
-
-def _about(answer: Answer, name: str) -> str:
-    try:
-        return answer.about[name]
-    except KeyError:
-        raise Unreadable("missing_column", f"the request does not say {name}") from None
 
 
 def _contacts(answer: Answer) -> dict[str, str]:
@@ -302,14 +296,29 @@ def _contacts(answer: Answer) -> dict[str, str]:
 
 
 def _contact(answer: Answer) -> _Reader:
-    fields = read_contact_fields(_about(answer, "fields"))
-    return lambda record, updated: crm_rows.contact_rows(
-        NAME, record, record.required("/id"), updated, fields
-    )
+    fields = read_contact_fields(crm_rows.about(answer, "fields"))
+
+    def read(record: Record, updated: datetime) -> Iterator[Row | Refused]:
+        contact = record.required("/id")
+        yield from crm_rows.contact_rows(NAME, record, contact, updated, fields)
+        for merged in sorted(_merged(record) - {contact}):
+            yield crm_rows.deleted_contact(NAME, merged, updated)
+
+    return read
+
+
+def _merged(record: Record) -> set[str]:
+    """The contacts that became this one. They are in no list any more, archived or not."""
+    told = ";".join(record.if_readable(record.text, name) or "" for name in _MERGED)
+    return {one.partition(":")[0].strip() for one in told.split(";")} - {""}
+
+
+def _archived(answer: Answer) -> _Reader:
+    return lambda record, updated: [crm_rows.deleted_contact(NAME, record.required("/id"), updated)]
 
 
 def _ticket(answer: Answer) -> _Reader:
-    fields, contacts = read_service_fields(_about(answer, "fields")), _contacts(answer)
+    fields, contacts = read_service_fields(crm_rows.about(answer, "fields")), _contacts(answer)
 
     def read(record: Record, updated: datetime) -> Iterator[Row]:
         ticket = record.required("/id")
@@ -321,7 +330,7 @@ def _ticket(answer: Answer) -> _Reader:
 
 
 def _deal(answer: Answer) -> _Reader:
-    fields, contacts = read_outcome_fields(_about(answer, "fields")), _contacts(answer)
+    fields, contacts = read_outcome_fields(crm_rows.about(answer, "fields")), _contacts(answer)
 
     def read(record: Record, updated: datetime) -> Iterator[Row]:
         deal = record.required("/id")
@@ -331,8 +340,9 @@ def _deal(answer: Answer) -> _Reader:
     return read
 
 
-_MAPPERS: dict[str, tuple[_Kind, Callable[[Answer], _Reader]]] = {
-    "contacts": (_CONTACTS, _contact),
-    "tickets": (_TICKETS, _ticket),
-    "deals": (_DEALS, _deal),
+_MAPPERS: dict[str, tuple[str, Callable[[Answer], _Reader]]] = {
+    "contacts": (_CONTACTS.changed, _contact),
+    _ARCHIVED: (f"/{_ARCHIVED_AT}", _archived),
+    "tickets": (_TICKETS.changed, _ticket),
+    "deals": (_DEALS.changed, _deal),
 }

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from orchestration.connectors import (
     answers,
     contract_rows,
+    crm,
     fields,
     graph_api,
     hypertext,
@@ -54,7 +55,7 @@ ANSWER_SCHEMA = pa.schema(
 REFUSED_SCHEMA = pa.schema([("reason", pa.string()), ("detail", pa.string()), ("answer", pa.int64())])
 
 # What mappings share: where it changes, they do.
-_SHARED = (answers, fields, contract_rows, graph_api, hypertext, reactions, replies, sites, snapshots)
+_SHARED = (answers, fields, contract_rows, crm, graph_api, hypertext, reactions, replies, sites, snapshots)
 
 _AT_ONCE = 20_000  # rows of a table in memory
 _TYPES: Mapping[str, pa.DataType] = {

@@ -116,6 +116,10 @@ class ServiceFields(_Part):
     failed: Verdict | None = None
     satisfied: Verdict | None = None
 
+    def is_rated(self, field: str) -> bool:
+        """Whether this field, or one within it, says how satisfied somebody was."""
+        return self.satisfied is not None and self.satisfied.field.split(".")[0] == field
+
 
 class OutcomeKinds(_Part):
     """A field whose values are kinds of outcomes."""
@@ -128,10 +132,14 @@ class OutcomeKinds(_Part):
 
 
 class OutcomeFields(_Part):
-    """A deal. Only one that is `won` is an outcome. `table` and `contact` are for Salesforce alone."""
+    """A deal. Only one that is `won` is an outcome. `table` and `contact` are for Salesforce alone.
+
+    Without `contact`, an opportunity is its primary contact role's, an order the contact's whom it is billed
+    or shipped to.
+    """
 
     table: Literal["Opportunity", "Order"] = "Opportunity"
-    contact: FieldName = "ContactId"
+    contact: FieldName | None = None
     kind: OutcomeKinds | None = None
     otherwise: OutcomeKind = "order"
     won: Verdict

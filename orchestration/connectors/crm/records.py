@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestration.connectors.answers import Unreadable
 from orchestration.connectors.crm.fields import Verdict
@@ -16,17 +16,33 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS = re.compile(r"-?[0-9]{11,15}", re.ASCII)
 _YEAR = re.compile(r"[0-9]{4}", re.ASCII)
 _YEARS = (1850, 2100)
+_CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
+
+_Name = TypeVar("_Name")
+_Value = TypeVar("_Value")
 
 
 class Record:
     """One record; `where` names the endpoint, for messages. Readers give None for what is missing or empty,
-    and raise Unreadable for what is not of the type asked for."""
+    and raise Unreadable for what is not of the type asked for. `left_out`: what was taken for empty then."""
 
     def __init__(self, values: Any, where: str) -> None:
         if not isinstance(values, Mapping):
             raise Unreadable("bad_type", f"{where}: a record is no object")
         self.values: Mapping[str, Any] = values
         self.where = where
+        self.left_out: list[Unreadable] = []
+
+    def if_readable(self, read: Callable[[_Name], _Value | None], name: _Name) -> _Value | None:
+        """What one of the readers reads; None, and a note in `left_out`, where it cannot be read.
+
+        One odd value in a field that may be empty is no reason to lose the record.
+        """
+        try:
+            return read(name)
+        except Unreadable as error:
+            self.left_out.append(Unreadable(error.reason, f"{error.detail}, left empty"))
+            return None
 
     def text(self, name: str | None) -> str | None:
         """A text without outer blanks; numbers and truth values as JSON writes them."""
@@ -101,6 +117,15 @@ class Record:
         if not _YEARS[0] <= year <= _YEARS[1]:
             raise self._unreadable("out_of_range", name)
         return year
+
+    def currency(self, name: str | None) -> str | None:
+        """A currency as ISO 4217 writes it: three letters, in capitals."""
+        told = self.text(name)
+        if told is None:
+            return None
+        if not _CURRENCY.fullmatch(told):
+            raise self._unreadable("not_in_set", name)
+        return told.upper()
 
     def says(self, verdict: Verdict | None) -> bool | None:
         """Yes, no, or nothing."""

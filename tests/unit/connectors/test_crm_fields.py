@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from orchestration.connectors import hubspot, salesforce, zendesk
-from orchestration.connectors.answers import Row, Unreadable
+from orchestration.connectors.answers import Answer, Row, Unreadable
 from orchestration.connectors.crm.fields import ContactFields, Verdict, crm_fields, read_contact_fields
 from orchestration.connectors.crm.records import Record
-from orchestration.connectors.crm.rows import contact_rows, handle_of
+from orchestration.connectors.crm.rows import LATE, contact_rows, each, handle_of, moments
 from orchestration.connectors.network import ConnectorError
 from orchestration.connectors.pulling import BEGINNING, first_moment, midnight
 from spark_jobs.lake import Manifest
+from tests.fixtures.network_answers import reading
 
 DAY = date(2026, 3, 10)
 AT = datetime(2026, 3, 10, 9, tzinfo=UTC)
@@ -158,6 +159,58 @@ def test_what_a_contact_asks_for() -> None:
     assert requests({"profiling": "yes", "since": earlier.isoformat()}) == [("opt_in", earlier)]
     # An empty field asks for nothing: it must not take back what was asked for elsewhere.
     assert requests({"profiling": ""}) == requests({}) == requests({"profiling": "maybe"}) == []
+    # Nor may any other change of the record, where nobody can say since when the person wants it.
+    assert requests({"profiling": "yes"}) == requests({"profiling": "yes", "since": "soon"}) == []
+    assert requests({"profiling": "opted out", "since": "soon"}) == [("opt_out", AT)]
+
+
+def test_what_may_be_empty_is_left_so_where_it_cannot_be_read() -> None:
+    told = {
+        "id": "1", "name": "Ada", "mail": ["a"], "value": "lots", "currency": "EURO", "since": "soon",
+        "born": "abc", "basis": "x" * 2000, "x": {}, "web": "https://ada.example",
+    }  # fmt: skip
+    fields = ContactFields.model_validate(
+        {
+            "email": "mail", "full_name": ["name"], "lifetime_value": "value", "currency": "currency",
+            "customer_since": "since", "birth": "born", "legal_basis": "basis",
+            "handles": {"x": "x", "web": "web"},
+        }
+    )  # fmt: skip
+    record = Record(told, "contacts")
+    contact, handle = (
+        row.values for row in contact_rows("crm", record, "1", AT, fields) if isinstance(row, Row)
+    )
+    assert {name: value for name, value in contact.items() if value is not None} == {
+        "crm": "crm", "contact_id": "1", "full_name": "Ada", "updated_at": AT,
+    }  # fmt: skip
+    assert handle["handle"] == "https://ada.example"
+    assert [(error.reason, error.detail) for error in record.left_out] == [
+        ("bad_type", "contacts: mail, left empty"),
+        ("bad_type", "contacts: value, left empty"),
+        ("not_in_set", "contacts: currency, left empty"),
+        ("bad_type", "contacts: since, left empty"),
+        ("bad_type", "contacts: born, left empty"),
+        ("too_long", "contacts: legal_basis, left empty"),
+        ("bad_type", "contacts: x, left empty"),
+    ]
+
+
+@pytest.mark.parametrize(("told", "currency"), [("EUR", "EUR"), ("usd ", "USD"), ("", None)])
+def test_currencies(told: str, currency: str | None) -> None:
+    assert Record({"in": told}, "contacts").currency("in") == currency
+
+
+def test_a_change_that_showed_late_is_the_next_pulls_and_any_other_its_own() -> None:
+    def taken(*ago: timedelta) -> list[timedelta]:
+        told = [{"at": (midnight(DAY) + one).isoformat(), "one": n} for n, one in enumerate(ago)]
+        answer = Answer("crm", "contacts", "", 200, "", AT, {})
+        read = lambda record, updated: [Row("t", {"updated": updated})]  # noqa: E731
+        found = each(answer, told, reading(DAY), moments("at"), read)
+        return [row.values["updated"] - midnight(DAY) for row in found if isinstance(row, Row)]
+
+    second = timedelta(seconds=1)
+    assert taken(-LATE - second, -LATE, -second, second) == [-LATE, -second, second]
+    assert taken(timedelta(days=1) - second, timedelta(days=1)) == [timedelta(days=1) - second]
 
 
 # --- since when -------------------------------------------------------------------------------------

@@ -25,16 +25,16 @@ NOW = datetime(2026, 3, 20, tzinfo=UTC)
 
 def _between(line: dict[str, Any], since: str, until: str) -> dict[str, Any]:
     url = line["url"].replace("2026-03-11T00%3A00%3A00Z", f"{until}T00%3A00%3A00Z")
-    return line | {"url": url.replace("2026-03-10T00%3A00%3A00Z", f"{since}T00%3A00%3A00Z")}
+    return line | {"url": url.replace("2026-03-09T23%3A45%3A00Z", since.replace(":", "%3A"))}
 
 
 @pytest.fixture
 def server() -> Iterator[ReplayServer]:
     """The first day's query is for all there is; on the next, nothing has changed."""
-    first = [_between(line, "1970-01-01", "2026-03-11") for line in recorded("salesforce")]
+    first = [_between(line, "1970-01-01T00:00:00Z", "2026-03-11") for line in recorded("salesforce")]
     counts = [line for line in recorded("salesforce") if line["endpoint"] == "count"]
     nothing = {"totalSize": 0, "done": True, "records": []}
-    later = [_between(line, "2026-03-11", "2026-03-12") | {"body": nothing} for line in counts]
+    later = [_between(line, "2026-03-10T23:45:00Z", "2026-03-12") | {"body": nothing} for line in counts]
     with serving([*first, *later]) as found:
         yield found
 
@@ -67,11 +67,11 @@ def test_the_first_day_has_all_and_the_next_what_changed(settings: Settings, ser
     assert second.rows == 0
     rows = rows_of(settings, DAY)
     # The contact that changed on the day before is this pull's as well: it is the first.
-    assert [row["contact_id"] for row in rows["crm_contacts"]] == ["003A", "003B"]
-    assert [row["event_id"] for row in rows["service_events"]] == ["500A", "500B", "500C"]
-    assert [row["outcome_id"] for row in rows["outcomes"]] == ["006A", "006C"]
+    assert [row["contact_id"] for row in rows["crm_contacts"]] == ["003A", "003B", "003C", "003E", "003F"]
+    assert [row["event_id"] for row in rows["service_events"]] == ["500A", "500B", "500C", "500E"]
+    assert [row["outcome_id"] for row in rows["outcomes"]] == ["006A", "006C", "006D"]
     assert [(row["reason"], row["detail"]) for row in rows["refused"]] == [
-        ("bad_type", "contacts: Birthdate")
+        ("bad_type", "contacts: Birthdate, left empty")
     ]
     assert rows_of(settings, NEXT) == {}
     asked = len(server.asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from orchestration.connectors import hubspot
 from orchestration.connectors.network import ConnectorError
 from orchestration.privacy.answers import without
 from tests.fixtures.crm_answers import assert_well_formed
+from tests.fixtures.crm_server import Asked, CrmServer, Reply
+from tests.fixtures.crm_server import serving as crm_serving
 from tests.fixtures.network_answers import damaged, fixture, reading, refusals, same_when_kept, table
 from tests.fixtures.pulled import pulling
 from tests.fixtures.replay_server import recorded
@@ -46,12 +49,30 @@ def test_contacts_with_their_handles() -> None:
             "lifetime_value": None, "currency": None, "customer_since": None, "birth_year": None,
             "legal_basis": None, "updated_at": at(8, 30),
         },
+        *[gone(merged, at(8, 30)) for merged in ("10", "9")],
     ]  # fmt: skip
     assert table(rows, "crm_contact_accounts") == [
         {"crm": "hubspot", "contact_id": "11", "network": "x", "handle": "ada"},
         {"crm": "hubspot", "contact_id": "12", "network": "x", "handle": "ben"},
     ]
-    assert refusals(found("contacts", 1)) == [("bad_type", "contacts: total_revenue")]
+
+
+def gone(contact: str, moment: datetime) -> dict[str, Any]:
+    return {"crm": "hubspot", "contact_id": contact, "updated_at": moment, "deleted": True}
+
+
+def test_a_field_that_cannot_be_read_is_left_empty_and_said() -> None:
+    rows = found("contacts", 1)
+    assert [(row["contact_id"], row["lifetime_value"]) for row in table(rows, "crm_contacts")] == [
+        ("13", None)
+    ]
+    assert refusals(rows) == [("bad_type", "contacts: total_revenue, left empty")]
+
+
+def test_contacts_that_were_archived_that_day_are_told() -> None:
+    assert table(found("contacts_archived"), "crm_contacts") == [gone("5", at(7))]
+    stored = hubspot.kept(fixture("hubspot", "contacts_archived")[0], str)
+    assert "gone@example.org" not in stored.body
 
 
 def test_tickets_are_their_first_contacts() -> None:
@@ -79,67 +100,81 @@ def test_a_pull_joins_objects_and_contacts_and_twice_gives_the_same(tmp_path: Pa
         assert pull.server.missed == []
         assert [row["event_id"] for row in table(first, "service_events")] == ["71", "72"]
         assert [row["outcome_id"] for row in table(first, "outcomes")] == ["91"]
-        assert len(table(first, "crm_contacts")) == 2
+        contacts = table(first, "crm_contacts")
+        assert [row["contact_id"] for row in contacts if not row.get("deleted")] == ["11", "12", "13"]
+        assert [row["contact_id"] for row in contacts if row.get("deleted")] == ["10", "9", "5", "8"]
         asked = sum(pull.server.calls.values())
-        assert asked == 2 + 3 + 3
+        assert asked == 2 + 2 + 3 + 3
         assert pull.run() == first
         assert sum(pull.server.calls.values()) == asked
         assert hubspot.check(pull.client) == "portal 1234567"
     assert "t0ken" not in (tmp_path / "hubspot.jsonl").read_text()
 
 
-def _contacts(first: int, count: int, after: str | None, moment: str) -> dict[str, Any]:
-    results = [
-        {"id": str(number), "properties": {"lastmodifieddate": moment}}
-        for number in range(first, first + count)
-    ]
-    paging = {"paging": {"next": {"after": after}}} if after else {}
-    return {
-        "endpoint": "contacts",
-        "url": SEARCH,
-        "status": 200,
-        "body": {"total": 9, "results": results, **paging},
+class Searched(CrmServer):
+    """Contacts by id with the moment of their change, searched as HubSpot does: at most `most` in all."""
+
+    most = 500  # ten thousand there; twenty times as many pages would prove no more
+
+    def answer(self, asked: Asked) -> Reply:
+        if asked.path != "/crm/v3/objects/contacts/search":
+            return Reply(200, {"results": []})
+        wish, after = asked.json, int(asked.json.get("after", 0))
+        [group] = wish["filterGroups"]
+        compare = {"GTE": operator.ge, "GT": operator.gt, "LT": operator.lt}
+        found = [
+            record
+            for _, record in sorted(self.records.items(), key=lambda item: int(item[0]))
+            if all(
+                compare[one["operator"]](int(record[one["propertyName"]]), int(one["value"]))
+                for one in group["filters"]
+            )
+        ]
+        assert wish["sorts"] == [{"propertyName": "hs_object_id", "direction": "ASCENDING"}]
+        end = after + wish["limit"]
+        if end > self.most:
+            return Reply(400, {"category": "VALIDATION_ERROR"})
+        results = [{"id": str(r["hs_object_id"]), "properties": r} for r in found[after:end]]
+        following = {"paging": {"next": {"after": str(end)}}} if end < len(found) else {}
+        self.changes()
+        return Reply(200, {"total": len(found), "results": results, **following})
+
+    def expire(self) -> Reply:
+        return Reply(401, {"category": "EXPIRED_AUTHENTICATION"})
+
+    def changes(self) -> None:
+        """Somebody works on the first of all contacts while others are asked for: it is the next day's."""
+        if len(self.calls) == 1 and self.calls.total() == 2:
+            self.records["1"]["lastmodifieddate"] = str(MIDNIGHT)
+
+
+MIDNIGHT = 1_773_187_200_000  # 2026-03-11
+MANY = 750
+
+
+def test_more_changes_than_a_search_gives_all_come(tmp_path: Path) -> None:
+    # All changed in one millisecond, as an import's do; so there is no other order than that of the ids.
+    records = {
+        str(one): {"hs_object_id": str(one), "lastmodifieddate": str(MIDNIGHT - 1)}
+        for one in range(1, MANY + 1)
     }
-
-
-def test_a_search_with_too_many_results_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubspot, "MOST_RESULTS", 250)
-    pages = [
-        _contacts(0, 100, "100", "2026-03-10T08:00:00Z"),
-        _contacts(100, 100, "200", "2026-03-10T09:00:00Z"),
-        # The second search begins at nine and gives what came with that moment once more.
-        _contacts(100, 100, "100", "2026-03-10T09:00:00Z"),
-        _contacts(200, 50, None, "2026-03-10T10:00:00Z"),
-    ]
-    others = [line for line in recorded("hubspot") if "contacts/search" not in line["url"]]
-    with pulling(hubspot, [*pages, *others], tmp_path, **GIVEN) as pull:
+    with (
+        crm_serving(Searched(records, set())) as server,
+        pulling(hubspot, [], tmp_path, hubspot_url=server.url, **GIVEN) as pull,
+    ):
         rows = table(pull.run(), "crm_contacts")
-        assert {row["contact_id"] for row in rows} == {str(number) for number in range(250)}
+        assert [int(row["contact_id"]) for row in rows] == list(range(1, MANY + 1))
         assert pull.client.notes == []
         assert not pull.client.incomplete
 
 
-def test_more_changes_in_one_moment_than_a_search_gives_are_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hubspot, "MOST_RESULTS", 150)
-    pages = [
-        _contacts(0, 100, "100", "2026-03-10T00:00:00Z"),
-        _contacts(100, 50, None, "2026-03-10T10:00:00Z"),
-    ]
+def test_a_page_that_comes_back_ends_the_search(tmp_path: Path) -> None:
     others = [line for line in recorded("hubspot") if "contacts/search" not in line["url"]]
-    with pulling(hubspot, [*pages, *others], tmp_path, **GIVEN) as pull:
-        assert len(table(pull.run(), "crm_contacts")) == 150
-        assert pull.client.notes == ["contacts: more changed at once than a search gives; some were left out"]
-        assert pull.client.incomplete
-
-
-def test_a_cursor_that_comes_back_ends_the_search(tmp_path: Path) -> None:
-    others = [line for line in recorded("hubspot") if "contacts/search" not in line["url"]]
-    pages = [_contacts(0, 100, "100", "2026-03-10T08:00:00Z")]
-    with pulling(hubspot, [*pages, *others], tmp_path, **GIVEN) as pull:
+    [again, _] = [line for line in recorded("hubspot") if "contacts/search" in line["url"]]
+    with pulling(hubspot, [again, *others], tmp_path, **GIVEN) as pull:
         pull.run()
-        assert pull.client.notes == ["contacts: a cursor came back, and the list ends there"]
+        assert pull.client.failures == ["contacts: contacts: a page came back, and the list ends there"]
+        assert pull.client.incomplete
 
 
 def test_an_odd_search_answer_is_an_answer_that_cannot_be_followed(tmp_path: Path) -> None:

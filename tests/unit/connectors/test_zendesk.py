@@ -37,9 +37,20 @@ def test_end_users_of_the_day_are_contacts() -> None:
             "crm": "zendesk", "contact_id": "301", "email": "u301@example.org", "full_name": "User 301",
             "region": None, "lifetime_value": None, "currency": None, "customer_since": date(2024, 1, 2),
             "birth_year": None, "legal_basis": None, "updated_at": at(8),
-        }
+        },
+        {"crm": "zendesk", "contact_id": "305", "updated_at": at(8), "deleted": True},
     ]  # fmt: skip
-    assert len(rows) == 1, "neither an agent nor a change of another day"
+    assert len(rows) == 2, "neither an agent nor a change of another day"
+
+
+def test_users_that_were_deleted_that_day_are_told() -> None:
+    rows = found("deleted_users")
+    assert [(row["contact_id"], row["deleted"]) for row in table(rows, "crm_contacts")] == [("306", True)]
+    assert len(rows) == 1, "neither an agent nor one of last year"
+    for endpoint in ("users", "deleted_users"):
+        stored = zendesk.kept(fixture("zendesk", endpoint)[0], reduce).body
+        assert "Gone" not in stored
+        assert "u306" not in stored
 
 
 def test_tickets_and_how_they_were_liked() -> None:
@@ -52,18 +63,57 @@ def test_tickets_and_how_they_were_liked() -> None:
         ("1", "301", "call", True, False),
         ("2", "301", "case", None, None),
         ("3", "301", "case", True, True),
+        ("4", "301", "case", None, None),
     ]
+    assert [row.get("deleted") for row in table(rows, "service_events")] == [None, None, None, True]
     assert refusals(rows) == [("null_required", "tickets: created_at")]
+
+
+def test_a_rating_of_another_day_comes_with_its_ticket_as_it_stands() -> None:
+    [row] = table(found("rated_tickets"), "service_events")
+    assert row == {
+        "crm": "zendesk", "contact_id": "301", "event_id": "9", "kind": "case",
+        "occurred_at": datetime(2026, 3, 2, 7, tzinfo=UTC), "resolved": True, "satisfied": False,
+        "updated_at": at(15),
+    }  # fmt: skip
+    stored = zendesk.kept(fixture("zendesk", "rated_tickets")[0], reduce)
+    assert "ratings" not in stored.about, "it goes with its ticket"
+    assert "secret" not in stored.body
+
+
+def test_a_plan_without_ratings_is_pulled_whole_all_the_same(tmp_path: Path) -> None:
+    lines = recorded("zendesk")
+    for line in lines:
+        if line["endpoint"] in ("satisfaction_ratings", "deleted_users"):
+            line["status"] = 403
+    with pulling(zendesk, lines, tmp_path, **GIVEN) as pull:
+        assert len(table(pull.run(), "service_events")) == 4
+        assert not pull.client.incomplete
+        assert pull.client.failures == []
+        assert pull.client.notes == [
+            f"{what}: this account's plan, or this user's role, has none"
+            for what in ("deleted_users", "satisfaction_ratings")
+        ]
+
+
+def test_where_no_rating_is_read_none_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "zendesk.yaml").write_text(
+        "contacts: {}\nservice: {closed: {field: status, means_yes: [solved]}}"
+    )
+    with pulling(zendesk, recorded("zendesk"), tmp_path, crm_fields=str(tmp_path), **GIVEN) as pull:
+        pull.run()
+        assert not [url for url, _ in pull.server.asked if "ratings" in url or "show_many" in url]
 
 
 def test_a_pull_follows_the_cursor_and_twice_gives_the_same(tmp_path: Path) -> None:
     with pulling(zendesk, recorded("zendesk"), tmp_path, **GIVEN) as pull:
         first = pull.run()
         assert pull.server.missed == []
-        assert [row["contact_id"] for row in table(first, "crm_contacts")] == ["301", "304"]
-        assert len(table(first, "service_events")) == 3
+        contacts = table(first, "crm_contacts")
+        assert [row["contact_id"] for row in contacts] == ["301", "305", "304", "306"]
+        assert [row["event_id"] for row in table(first, "service_events")] == ["1", "2", "3", "4", "9"]
         asked = sum(pull.server.calls.values())
-        assert asked == 3
+        assert asked == 6
         expected = "Basic " + base64.b64encode(b"ops@example.org/token:t0ken").decode()
         assert {headers["Authorization"] for _, headers in pull.server.asked} == {expected}
         assert pull.run() == first, "a pull that was stopped goes on from what is stored"
@@ -88,8 +138,8 @@ def test_an_export_is_left_where_only_later_days_follow(
     with pulling(zendesk, lines, tmp_path, **GIVEN) as pull:
         rows = pull.run()
         assert pull.server.missed == []
-        assert [row["contact_id"] for row in table(rows, "crm_contacts")] == ["301"]
-        assert len(table(rows, "service_events")) == 3
+        assert [row["contact_id"] for row in table(rows, "crm_contacts")] == ["301", "305", "306"]
+        assert len(table(rows, "service_events")) == 5
 
 
 def test_only_what_is_mapped_is_stored() -> None:
@@ -109,7 +159,7 @@ def test_an_answer_that_is_no_export_is_said(tmp_path: Path) -> None:
     lines = recorded("zendesk")
     lines[0]["body"] = {"unexpected": True}
     with pulling(zendesk, lines, tmp_path, **GIVEN) as pull:
-        assert len(table(pull.run(), "service_events")) == 3
+        assert len(table(pull.run(), "service_events")) == 5
         [failure] = pull.client.failures
         assert failure.startswith("users: users: an answer that cannot be followed: ")
         assert pull.client.incomplete
