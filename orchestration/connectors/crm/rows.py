@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestration.connectors.answers import Answer, Reading, Refused, Row, Unreadable
 from orchestration.connectors.crm.fields import ContactFields, OutcomeFields, Privacy, ServiceFields
+from orchestration.connectors.crm.handles import handle_of
 from orchestration.connectors.crm.records import Record
 from orchestration.connectors.network import Asked
 from spark_jobs.contracts import Field, contract
@@ -18,7 +19,6 @@ LATE = timedelta(minutes=15)
 """How late a change may show: a transaction ends after the moment that its records carry, a search's index
 follows, an export leaves its last minute out. So every pull asks for that much of the one before again."""
 
-_HANDLE_LENGTH = 512
 _LAST_MOMENT = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,23 +73,6 @@ def deleted_contact(crm: str, contact: str, deleted_at: datetime) -> Row:
     """A contact that the CRM has deleted, or merged into another: nothing of it but that."""
     values = {"crm": crm, "contact_id": contact, "updated_at": deleted_at, "deleted": True}
     return Row("crm_contacts", values)
-
-
-def handle_of(told: str | None, network: str) -> str | None:
-    """A handle as people write it into a field: with an @, or as the address of the profile."""
-    if told is None or network == "web":
-        return told[:_HANDLE_LENGTH] if told else None
-    handle = told
-    if "://" in told:
-        # https://x.com/ada, https://bsky.app/profile/ada.example, https://mastodon.social/@ada
-        path = told.split("?", 1)[0].split("#", 1)[0].rstrip("/")
-        host, _, rest = path.partition("://")[2].partition("/")
-        last = rest.rsplit("/", 1)[-1]
-        if not last:
-            return None
-        handle = f"{last}@{host}" if last.startswith("@") and network == "mastodon" else last
-    handle = handle.strip().removeprefix("@")
-    return handle[:_HANDLE_LENGTH] or None
 
 
 def service_row(

@@ -11,8 +11,9 @@ import pytest
 from orchestration.connectors import hubspot, salesforce, zendesk
 from orchestration.connectors.answers import Answer, Row, Unreadable
 from orchestration.connectors.crm.fields import ContactFields, Verdict, crm_fields, read_contact_fields
+from orchestration.connectors.crm.handles import handle_of
 from orchestration.connectors.crm.records import Record
-from orchestration.connectors.crm.rows import LATE, contact_rows, each, handle_of, moments
+from orchestration.connectors.crm.rows import LATE, contact_rows, each, moments
 from orchestration.connectors.network import ConnectorError
 from orchestration.connectors.pulling import BEGINNING, first_moment, midnight
 from spark_jobs.lake import Manifest
@@ -136,6 +137,30 @@ def test_verdicts() -> None:
         ("https://mastodon.social/@ada", "mastodon", "ada@mastodon.social"),
         ("@ada@mastodon.social", "mastodon", "ada@mastodon.social"),
         ("https://github.com/ada#top", "github", "ada"),
+        ("https://x.com/ada/status/7", "x", "ada"),
+        ("x.com/ada", "x", "ada"),
+        ("https://bsky.app/profile/ada.example/post/3k", "bluesky", "ada.example"),
+        ("ada.example", "bluesky", "ada.example"),
+        ("https://mastodon.social/@ada/109", "mastodon", "ada@mastodon.social"),
+        ("https://mastodon.social/@ada@town.example", "mastodon", "ada@town.example"),
+        ("https://town.example/users/ada", "mastodon", "ada@town.example"),
+        ("https://github.com/ada/engine", "github", "ada"),
+        ("https://www.youtube.com/@AdaGardens/videos", "youtube", "AdaGardens"),
+        ("https://www.youtube.com/channel/UCaaaaaaaaaaaaaaaaaaaaaa", "youtube", "UCaaaaaaaaaaaaaaaaaaaaaa"),
+        ("https://www.linkedin.com/company/ada-football/about/", "linkedin", "ada-football"),
+        ("https://www.facebook.com/profile.php?id=700", "facebook", "700"),
+        ("https://www.facebook.com/adafootball/", "facebook", "adafootball"),
+        ("https://www.instagram.com/ada.football/?hl=en", "instagram", "ada.football"),
+        ("https://news.ycombinator.com/user?id=Ada", "hackernews", "Ada"),
+        ("https://stackoverflow.com/users/22656/jon", "stackexchange", "22656@stackoverflow"),
+        ("https://unix.stackexchange.com/users/7", "stackexchange", "7@unix"),
+        ("https://forum.example/u/Ada/summary", "discourse", "Ada@forum.example"),
+        ("Ada@forum.example", "discourse", "Ada@forum.example"),
+        ("https://www.ada.blog/", "wordpress", "ada.blog"),
+        ("https://ada.blog/author/ada/", "wordpress", "ada.blog/ada"),
+        ("ada.blog/ada", "wordpress", "ada.blog/ada"),
+        ("https://ours.example/people/ada", "ours", "ada"),
+        ("http://[", "x", None),
         ("https://x.com/", "x", None),
         ("@", "x", None),
         (None, "x", None),
