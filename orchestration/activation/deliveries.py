@@ -9,7 +9,7 @@ journal is folded into the lake.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -216,7 +216,13 @@ class Deliveries:
         self._lake.commit(RUNS, day, [*(manifest.files if manifest else ()), file], run.run_id)
 
 
-def forget(home: str, contacts: Iterable[tuple[str, str]], run_id: str) -> int:
+Note = Callable[[str, str, str, int], None]
+"""Takes down what is about to be done: place, what is rewritten there as it is now, deed, rows."""
+
+
+def forget(
+    home: str, contacts: Iterable[tuple[str, str]], run_id: str, note: Note = lambda *about: None
+) -> int:
     """Remove what was sent about erased contacts, given as (crm, contact_id); the rows changed.
 
     The contact's id stays: a record without values is what tells the next sync to empty it in the CRM,
@@ -226,7 +232,7 @@ def forget(home: str, contacts: Iterable[tuple[str, str]], run_id: str) -> int:
     lake, wanted, changed = Lake(home), set(contacts), 0
     for crm in sorted({crm for crm, _ in wanted}):
         Deliveries(home, crm).fold()
-        _forget_files(home, crm, {contact_id for name, contact_id in wanted if name == crm})
+        _forget_files(home, crm, {contact_id for name, contact_id in wanted if name == crm}, note)
     for day in lake.days(TABLE):
         manifest, sent = lake.manifest(TABLE, day), lake.read_arrow(TABLE, day)
         if manifest is None or sent is None or not sent.num_rows:
@@ -240,6 +246,7 @@ def forget(home: str, contacts: Iterable[tuple[str, str]], run_id: str) -> int:
             emptied = bool(values) and all(value is None for value in values.values())
             row["sent_values"] = row["sent_values"] if emptied else None
             row["person_id"] = row["message"] = None
+        note(f"lake/{TABLE}", f"{day} {' '.join(f.name for f in manifest.files)}", "emptied", len(hit))
         # Of several runs this is one file now; their journals cannot come again, they were folded above.
         file = lake.put_parquet(TABLE, day, _arrow(TABLE, rows))
         lake.commit(TABLE, day, [file], run_id, manifest.notes)
@@ -247,18 +254,20 @@ def forget(home: str, contacts: Iterable[tuple[str, str]], run_id: str) -> int:
     return changed
 
 
-def _forget_files(home: str, crm: str, contact_ids: Collection[str]) -> None:
+def _forget_files(home: str, crm: str, contact_ids: Collection[str], note: Note) -> None:
     """Remove the CRM's plan, which can be made again, and these contacts' lines in its outbox."""
     lake = Lake(home, AREA)
     fs, _ = url_to_fs(lake.root, use_listings_cache=False)
     folder = lake.table_path(crm)
     for path in fs.glob(f"{folder}/plan.*"):
+        note(f"{AREA}/{crm}/plan", str(path), "rebuilt", 0)
         fs.rm_file(path)
     for path in fs.glob(f"{folder}/{OUTBOX}/*.jsonl"):
         with lake.open(path, "rb") as handle:
             lines = handle.read().splitlines(keepends=True)
         kept = [line for line in lines if json.loads(line)["contact_id"] not in contact_ids]
         if len(kept) < len(lines):
+            note(f"{AREA}/{crm}/{OUTBOX}", f"{path} {len(lines)}", "removed", len(lines) - len(kept))
             lake.write_bytes(str(path), b"".join(kept))
 
 

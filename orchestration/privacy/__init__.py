@@ -6,6 +6,7 @@ marks      who is erased, as the lake remembers it: salted hashes
 subjects   which rows of a table speak of somebody who is marked
 cleaning   the lake's tables and the raw files without them
 raw_files  one raw file without them; answers  one answer of a web API
+reporting  what was done in each place, also by a step that was killed
 carry_out  the step of the daily run
 held       all that is held on a person; page  the same to read
 """

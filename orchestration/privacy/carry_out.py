@@ -21,9 +21,6 @@ from orchestration.connectors import watch
 from orchestration.home import machine_folder
 from orchestration.ledger.book import arrow_schema
 from orchestration.privacy.cleaning import (
-    NOT_SEARCHED,
-    NOTHING_FOUND,
-    Report,
     clean_lake,
     clean_raw,
     mark_requests,
@@ -42,6 +39,7 @@ from orchestration.privacy.marks import (
     write_marks,
 )
 from orchestration.privacy.people import Pair, People, known_people
+from orchestration.privacy.reporting import REBUILT, Records, Report, write_report
 from orchestration.publishing import warehouse_path
 from orchestration.runs import mark_warehouse
 from orchestration.settings import Settings
@@ -58,7 +56,7 @@ from spark_jobs.erasure import (
 )
 from spark_jobs.lake import Lake
 
-EXTENSION, REPORT = "privacy_extension", "privacy_report"
+EXTENSION = "privacy_extension"
 ADULT = 18
 
 Progress = Callable[[str], None]
@@ -95,6 +93,8 @@ def carry_out(
     done = CarriedOut()
     with known_people(lake, settings.identity_confidence) as people:
         new = _new_marks(salt, asked, marks, people)
+        if all(row.cleaned_at for row in marks):
+            Records(settings.home).clear()  # a run was killed between its report and its end
         if new:
             marks = _joined(marks, new)
             write_marks(lake, day, marks, run_id)
@@ -104,9 +104,11 @@ def carry_out(
     if todo:
         say(f"erasing what is held: {len({row.request for row in todo})} requests")
         report = _erase(settings, lake, book.only(todo), _contacts_of(lake, asked), run_id, say)
-        now = datetime.now(UTC)
-        _write_report(lake, day, todo, report, now, run_id)
+        now, records = datetime.now(UTC), Records(settings.home)
+        report.deeds = records.deeds()  # of runs that were killed on the way as well
+        write_report(lake, day, todo, report, now, run_id)
         write_marks(lake, day, cleaned(marks, now), run_id)
+        records.clear()
         done.erased = len({row.request for row in todo})
         done.rows, done.places = report.rows, len(report.places)
         done.unread = [f"{place} ({file})" for place, file in sorted(report.unread)]
@@ -279,14 +281,15 @@ def _erase(
     run_id: str,
     say: Progress,
 ) -> Report:
-    report = Report()
+    report = Report(Records(settings.home))
     # What is looked up in the lake's tables comes before they are cleaned.
     _forget_deliveries(settings, lake, book, contacts, report, run_id)
     clean_raw(lake, book, report)
     clean_lake(lake, book, report, say)
     _forget_watched(settings, book, report)
-    _remove_pulls(settings, report)
-    _remove_warehouse(settings, report)
+    requests = {row.request for row in book.marks}
+    _remove_pulls(settings, requests, report)
+    _remove_warehouse(settings, requests, report)
     # Whatever becomes of this run, the next one builds and publishes the marts without the erased.
     mark_warehouse(settings, None)
     return report
@@ -301,7 +304,6 @@ def _forget_deliveries(
     run_id: str,
 ) -> None:
     """What was sent to CRMs about the erased; who must be emptied there stays known."""
-    report.places.add("lake/deliveries")
     by_request: dict[str, set[Pair]] = defaultdict(set)
     for contact, name in recipients(lake, book).items():
         by_request[book.request(name)].add(contact)
@@ -309,81 +311,50 @@ def _forget_deliveries(
     for contact in contacts:
         if marked := book.found(subject(*contact), date.min):
             by_request[book.request(marked)].add(contact)
-    if not by_request:
-        return
     from orchestration.activation.deliveries import forget
 
+    report.places.add("lake/deliveries")
     for request, of_request in by_request.items():
-        if rows := forget(settings.home, of_request, run_id):
-            report.deeds[request, "lake/deliveries", "emptied"] += rows
+
+        def note(place: str, version: str, deed: str, rows: int, request: str = request) -> None:
+            report.note(place, f"{request} {version}", {(request, deed): rows})
+
+        forget(settings.home, of_request, run_id, note)
 
 
 def _forget_watched(settings: Settings, book: Erasures, report: Report) -> None:
     """The watch list: nobody who is erased is asked for."""
     report.places.add("watch list")
     by_request: dict[str, set[Pair]] = defaultdict(set)
-    for order in watch.orders(settings.home):
+    orders = watch.orders(settings.home)
+    for order in orders:
         of = subject(handle_scope(order.network), plain_handle(order.handle))
         if (name := book.found(of, date.min)) is not None:
             by_request[book.request(name)].add((order.network, order.handle))
     for request, accounts in by_request.items():
-        report.deeds[request, "watch list", "removed"] += watch.forget(settings.home, accounts)
+        lines = sum((order.network, order.handle) in accounts for order in orders)
+        report.note("watch list", f"{request} {len(orders)}", {(request, "removed"): lines})
+        watch.forget(settings.home, accounts)
 
 
-def _remove_pulls(settings: Settings, report: Report) -> None:
+def _remove_pulls(settings: Settings, requests: Iterable[str], report: Report) -> None:
     """Answers of a pull that was stopped: it begins anew, and asks for nobody who is erased."""
     folder = machine_folder(settings) / "pulls"
+    files = sorted(folder.rglob("*.jsonl")) if folder.exists() else []
     if folder.exists():
         report.places.add("pulls")
-        for file in folder.rglob("*.jsonl"):
-            file.unlink()
+    if files:
+        report.note("pulls", "all", {(request, REBUILT): 0 for request in requests})
+    for file in files:
+        file.unlink()
 
 
-def _remove_warehouse(settings: Settings, report: Report) -> None:
+def _remove_warehouse(settings: Settings, requests: Iterable[str], report: Report) -> None:
     """The file that dbt writes: rows deleted in it can linger there, so it is built anew."""
     path = warehouse_path(settings)
-    report.places.add("warehouse")
+    report.note("warehouse", "all", {(request, REBUILT): 0 for request in requests})
     if not path.is_file():
         return
     for leftover in (path, Path(f"{path}.wal")):
         leftover.unlink(missing_ok=True)
     shutil.rmtree(f"{path}.tmp", ignore_errors=True)
-
-
-def _write_report(
-    lake: Lake, day: date, todo: Iterable[ErasedMark], report: Report, at: datetime, run_id: str
-) -> None:
-    requests = sorted({row.request for row in todo})
-    rows: list[dict[str, Any]] = []
-
-    def add(request: str, place: str, deed: str, count: int, detail: str | None = None) -> None:
-        rows.append(
-            {
-                "request": request,
-                "place": place,
-                "deed": deed,
-                "rows": count,
-                "detail": detail,
-                "cleaned_at": at,
-            }
-        )
-
-    found = set()
-    for (request, place, deed), count in report.deeds.items():
-        add(request, place, deed, count)
-        found.add((request, place))
-    for request in requests:
-        for place in sorted(report.places):
-            if place == "warehouse":
-                add(request, place, "rebuilt", 0)
-            elif (request, place) not in found:
-                add(request, place, NOTHING_FOUND, 0)
-        for place in sorted({place for place, _ in report.unread}):
-            files = sorted(file for of, file in report.unread if of == place)
-            add(request, place, NOT_SEARCHED, len(files), ", ".join(files[:5]))
-    before = lake.read_arrow(REPORT, day)
-    known = before.to_pylist() if before is not None and before.num_rows else []
-    # A run that is begun again tells the whole of it again.
-    kept = [row for row in known if row["request"] not in requests]
-    table = pa.Table.from_pylist([*kept, *rows], arrow_schema(REPORT))
-    lake.write_arrow(REPORT, day, table, run_id)

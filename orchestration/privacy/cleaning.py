@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -29,34 +28,17 @@ from orchestration.privacy.raw_files import (
     clean,
     replaced_rows,
 )
+from orchestration.privacy.reporting import Report
 from orchestration.privacy.subjects import CONTENT, columns_of, named_in, whose
 from spark_jobs.contracts import contract, contracts
 from spark_jobs.erasure import subject
 from spark_jobs.jobs.conform_files import AREAS, REFUSED, raw_sources
 from spark_jobs.lake import Lake, LakeFile, Manifest
 
-NOT_SEARCHED, NOTHING_FOUND = "not_searched", "nothing_found"
 _DELIVERIES = "deliveries"
 """Their values are activation's to forget: how a record was sent says what is left to empty in the CRM."""
 
 _COUNTED = "conform_count"
-
-
-@dataclass
-class Report:
-    """What was done: rows by (request, place, deed), the places searched, and files nobody can read."""
-
-    deeds: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    places: set[str] = field(default_factory=set)
-    unread: set[tuple[str, str]] = field(default_factory=set)  # place and file
-
-    def add(self, place: str, cleaned: Cleaned) -> None:
-        for (request, deed), rows in cleaned.deeds.items():
-            self.deeds[request, place, deed] += rows
-
-    @property
-    def rows(self) -> int:
-        return sum(self.deeds.values())
 
 
 def clean_lake(lake: Lake, erasures: Erasures, report: Report, say: Callable[[str], None]) -> None:
@@ -156,8 +138,8 @@ def _clean_day(
         files.append(file)
         changed.deeds.update(cleaned.deeds)
     if changed.deeds:
+        report.note(f"{lake.area}/{table}", _version(manifest), changed.deeds)
         lake.commit(table, day, files, manifest.run_id, manifest.notes)
-        report.add(f"{lake.area}/{table}", changed)
 
 
 def _without(
@@ -170,17 +152,7 @@ def _without(
         marks = [None if name == known else name for name, known in zip(of_accounts, ids, strict=True)]
     # In the lake a contact stays whenever its row came: its fields in the CRM have to be emptied.
     task = Task(erasures, date.min if table == CONTACTS else day, "", table)
-    if table == CONTACTS:
-        marks = [
-            name if name is not None and _has_values(rows, place) else None
-            for place, name in enumerate(marks)
-        ]
     return replaced_rows(rows, marks, task, cleaned)
-
-
-def _has_values(rows: pa.Table, place: int) -> bool:
-    kept = {"crm", "contact_id", "updated_at", "source"}
-    return any(rows[name][place].as_py() is not None for name in rows.column_names if name not in kept)
 
 
 def _count_again(lake: Lake) -> None:
@@ -220,6 +192,11 @@ def _rows_by(lake: Lake, table: str, day: date, columns: list[str]) -> dict[tupl
     return {tuple(row[name] for name in columns): row["count_all"] for row in counted}
 
 
+def _version(manifest: Manifest) -> str:
+    """A day as it is now: whatever is rewritten gets files of other names."""
+    return f"{manifest.day} {' '.join(file.name for file in manifest.files)}"
+
+
 # --- raw files ------------------------------------------------------------------------------------
 
 
@@ -232,7 +209,8 @@ def _clean_raw_day(
     contents: Mapping[str, str],
     report: Report,
 ) -> None:
-    day, files, touched, changed = manifest.day, [], {}, False
+    day, files, touched = manifest.day, [], {}
+    deeds: dict[str, Counter[tuple[str, str]]] = {}
     for old in manifest.files:
         file, of_table = old, str(old.extra.get("table", ""))
         place = f"{table}/{of_table or 'unknown'}"
@@ -243,12 +221,13 @@ def _clean_raw_day(
         if cleaned is None:
             report.unread.add((place, f"{day}/{file.name}"))
         elif cleaned.content is not None:
-            report.add(place, cleaned)
+            deeds.setdefault(place, Counter()).update(cleaned.deeds)
             touched[file.extra.get("origin")] = (file.bytes, file.extra.get("stamp"))
             file = _put(lake, table, day, old, cleaned)
-            changed = True
         files.append(file)
-    if changed:
+    if deeds:
+        for place, of_place in deeds.items():
+            report.note(place, _version(manifest), of_place)
         notes = dict(manifest.notes)
         if any("stamp" in file.extra for file in files):
             # The inbox tells its files by size and time of change: what was landed is known as it was.

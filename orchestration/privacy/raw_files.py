@@ -38,7 +38,7 @@ class Cleaned:
 
     content: bytes | None = None
     removed: int = 0
-    deeds: Counter[tuple[str, Deed]] = field(default_factory=Counter)
+    deeds: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,10 @@ def clean(content: bytes, format_: str, task: Task) -> Cleaned:
 def replaced_rows(rows: pa.Table, marks: list[str | None], task: Task, cleaned: Cleaned) -> pa.Table:
     """Rows after the deeds that their marks call for, counted in `cleaned`."""
     deeds = [None if name is None else task.deed(name) for name in marks]
+    if "emptied" in deeds:
+        told = [c for c in rows.column_names if c not in KEPT_OF_CONTACTS]
+        empty = [all(v in (None, "") for v in row.values()) for row in rows.select(told).to_pylist()]
+        deeds = [None if deed == "emptied" and was else deed for deed, was in zip(deeds, empty, strict=True)]
     for name, deed in zip(marks, deeds, strict=True):
         if name is not None and deed is not None:
             task.count(cleaned, name, deed)
@@ -199,9 +203,13 @@ def _text_row(
             return line  # a contact's request, or a mark already
         task.count(cleaned, name, deed)
         return write({**row, "account_id": name}, line)
-    task.count(cleaned, name, deed)
     if deed == "emptied" and row is not None:
-        return write({key: value for key, value in row.items() if key in KEPT_OF_CONTACTS}, line)
+        kept = {key: value for key, value in row.items() if key in KEPT_OF_CONTACTS}
+        if all(value in (None, "") for key, value in row.items() if key not in kept):
+            return line  # emptied before
+        task.count(cleaned, name, deed)
+        return write(kept, line)
+    task.count(cleaned, name, deed)
     return b""
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestration.privacy.carry_out import carry_out
 from orchestration.privacy.marks import read_marks
+from orchestration.privacy.reporting import Records
 from spark_jobs.erasure import erasure_salt, is_mark, mark, subject
+from spark_jobs.lake import Lake
 from tests.fixtures.lake_days import put
-from tests.fixtures.leaving_home import ADA, BLOG, BO, CONTACTS, DAYS, FIRST, Home, activities
+from tests.fixtures.leaving_home import ADA, BLOG, BO, CONTACTS, DAYS, FIRST, Home, activities, noon
 
 WORDS = (ADA, BLOG, "ada@x.org", "ADA@x.org", "Ada O.", "ada.writes", "k1", '"Ada"')
 
@@ -77,24 +83,40 @@ def test_the_request_stays_by_its_mark_alone_in_the_lake_and_in_the_raw_file(hom
     assert is_mark(name)
 
 
-def test_a_step_that_was_killed_anywhere_is_finished_by_the_next(home: Home, monkeypatch) -> None:
-    home.ask("erase", network="forum", account_id=ADA)
-    commit, left = home.lake.commit, [0]
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""
 
-    class Killed(BaseException):
-        pass
 
-    def dying(*arguments, **options):
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_step_that_was_killed_anywhere_is_finished_by_the_next(
+    home: Home, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Killed before or after a commit of the lake. The report tells of all attempts, and of nothing twice."""
+    undisturbed = Home(Path(shutil.copytree(home.settings.home, f"{home.settings.home}-undisturbed")))
+    for each in (undisturbed, home):
+        add_sent(each)
+        each.ask("erase", network="forum", account_id=ADA)
+    carried_out(undisturbed)
+    commit, left = Lake.commit, [0]
+
+    def dying(self: Lake, table: str, *arguments: Any, **options: Any) -> Any:
+        left[0] -= 1
+        if left[0] == 0 and when == "before":
+            raise Killed
+        done = commit(self, table, *arguments, **options)
         if left[0] == 0:
             raise Killed
-        left[0] -= 1
-        return commit(*arguments, **options)
+        return done
 
-    for commits in (1, 2, 4, 8):
+    monkeypatch.setattr(Lake, "commit", dying)
+    killed = 0
+    for commits in (1, 3, 8, 4, 9, 2):
         left[0] = commits
-        monkeypatch.setattr(home.lake, "commit", dying)
-        with pytest.raises(Killed):
+        with suppress(Killed):
             carried_out(home)
+            break
+        killed += 1
+    assert killed >= 5
     monkeypatch.undo()
     carried_out(home)
     after = home.everything()
@@ -103,6 +125,32 @@ def test_a_step_that_was_killed_anywhere_is_finished_by_the_next(home: Home, mon
     for row in home.rows("conform_count"):
         parts = ("accepted", "quarantined", "duplicates", "suppressed")
         assert row["received"] == sum(row[part] for part in parts)
+    assert told(home) == told(undisturbed)
+    assert told(home)["lake/deliveries", "emptied"] == 1
+    assert list(Path(home.settings.home, "erasing").iterdir()) == []
+
+
+def told(home: Home) -> dict[tuple[str, str], int]:
+    return {(r["place"], r["deed"]): r["rows"] for r in home.rows("privacy_report")}
+
+
+def add_sent(home: Home) -> None:
+    """What a sync told Ada's CRM, the day after."""
+    sent = {
+        "crm": "c", "contact_id": "1", "person_id": "key:k1", "run_id": "sync", "action": "send",
+        "status": "confirmed", "sent_values": '{"score": 20}', "refusals": 0, "attempted_at": noon(DAYS[-1]),
+        "as_of": DAYS[-2], "causes": ["score"], "left_alone": [],
+    }  # fmt: skip
+    put(home.lake, "deliveries", DAYS[-1], [sent])
+
+
+def test_records_that_a_killed_run_left_after_its_report_count_for_no_later_one(home: Home) -> None:
+    home.ask("erase", day=DAYS[1], network="forum", account_id=BO)
+    carried_out(home, DAYS[1])
+    Records(home.settings.home).write("lake/activities", "left", {("erased:somebody", "removed"): 9})
+    home.ask("erase", network="forum", account_id=ADA)
+    carried_out(home)
+    assert "erased:somebody" not in {row["request"] for row in home.rows("privacy_report")}
 
 
 def test_a_second_run_finds_nothing_to_do(home: Home) -> None:
