@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 
 from orchestration.audiences.campaign import Campaign
-from orchestration.audiences.drawing import CONTROL, INVITED, Drawing, Earlier
+from orchestration.audiences.drawing import CONTROL, INVITED, Drawing, Drawn, Earlier
 from orchestration.ledger.book import arrow_schema
 from spark_jobs.lake import Lake
 
 TABLE = "campaign_audience"
-_COLUMNS = ("campaign_id", "crm", "contact_id", "person_id", "group_name", "drawn_at")
+_COLUMNS = ("campaign_id", "crm", "contact_id", "person_id", "group_name")
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,18 @@ def append(
 
 def earlier(lake: Lake) -> list[Earlier]:
     """Everybody drawn so far."""
-    return [
-        Earlier(**(row | {"drawn_at": row["drawn_at"].astimezone(UTC)}))
-        for day in lake.days(TABLE)
-        for row in _rows(lake, day, _COLUMNS)
+    return [Earlier(**row, day=day) for day in lake.days(TABLE) for row in _rows(lake, day, _COLUMNS)]
+
+
+def kept(lake: Lake, day: date, campaign: Campaign) -> tuple[Drawn, ...] | None:
+    """Who was drawn from that day's scores by this very file, less whoever was erased since; None: nobody."""
+    definition = campaign.model_dump_json()
+    rows = _rows(lake, day, (*_COLUMNS, "definition"))
+    found = [
+        row for row in rows if (row["campaign_id"], row["definition"]) == (campaign.campaign, definition)
     ]
+    people = [Drawn(r["crm"], r["contact_id"], r["person_id"], r["group_name"]) for r in found]
+    return tuple(sorted(people, key=lambda one: (one.crm, one.contact_id))) if people else None
 
 
 def drawn_campaigns(lake: Lake) -> list[DrawnCampaign]:

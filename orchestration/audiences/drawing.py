@@ -2,7 +2,7 @@
 
 Chance comes from the campaign's seed alone: everybody's place in the draw is a hash of seed, campaign and
 person. So the same contacts give the same draw in any order, and one contact more or less moves nobody
-else's place.
+else's place. Time is the day of the scores: when somebody happens to draw decides nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 
 from orchestration.audiences.campaign import Campaign, CampaignError
 
@@ -39,14 +39,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Earlier:
-    """Somebody drawn before, for any campaign."""
+    """Somebody drawn before, for any campaign, from the scores of a day."""
 
     campaign_id: str
     crm: str
     contact_id: str
     person_id: str
     group_name: str
-    drawn_at: datetime
+    day: date
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class Drawing:
 
 
 def draw(
-    campaign: Campaign, candidates: Iterable[Candidate], earlier: Sequence[Earlier], now: datetime
+    campaign: Campaign, candidates: Iterable[Candidate], earlier: Sequence[Earlier], day: date
 ) -> Drawing:
-    """Draw the campaign's audience.
+    """Draw the campaign's audience from the scores of `day`.
 
     Everybody who fits has the same chance; of those drawn, a share becomes the control. CampaignError where
     the campaign was drawn before, where it leaves out one that never was, or where fewer than two people fit.
@@ -82,12 +82,13 @@ def draw(
     known = {before.campaign_id for before in earlier}
     if campaign.campaign in known:
         raise CampaignError(
-            f"{campaign.campaign} was drawn already, and a draw stands. Give a new campaign a new name."
+            f"{campaign.campaign} was drawn already, from other scores or another file, and a draw stands. "
+            "Give a new campaign a new name."
         )
     if unknown := sorted(set(campaign.exclude.campaigns) - known):
         drawn = ", ".join(sorted(known)) or "none"
         raise CampaignError(f"exclude.campaigns: {', '.join(unknown)} was never drawn (drawn were: {drawn}).")
-    judge = _Judge(campaign, earlier, now)
+    judge = _Judge(campaign, earlier, day)
     left_out: Counter[str] = Counter()
     fitting: dict[str, Candidate] = {}
     for candidate in sorted(candidates, key=_surest_first):
@@ -118,7 +119,7 @@ def draw(
 class _Judge:
     """Whether somebody may be drawn, and if not, for which reason first."""
 
-    def __init__(self, campaign: Campaign, earlier: Sequence[Earlier], now: datetime) -> None:
+    def __init__(self, campaign: Campaign, earlier: Sequence[Earlier], day: date) -> None:
         self.campaign = campaign
         self.consent = {basis.casefold() for basis in campaign.consent}
         self.topics = {topic.casefold() for topic in campaign.topics}
@@ -127,11 +128,11 @@ class _Judge:
         self.excluded = set(campaign.exclude.contacts)
         others = [before for before in earlier if before.campaign_id in campaign.exclude.campaigns]
         self.others = _names(others)
-        since = now - timedelta(days=campaign.frequency.days)
+        since = day - timedelta(days=campaign.frequency.days)
         asked = Counter(
             name
             for before in earlier
-            if before.group_name == INVITED and before.drawn_at > since
+            if before.group_name == INVITED and before.day > since
             for name in _names([before])
         )
         self.asked = {name for name, times in asked.items() if times >= campaign.frequency.at_most}
@@ -162,11 +163,6 @@ class _Judge:
 def _names(drawn: Iterable[Earlier]) -> set[str]:
     # The person behind a contact can change between two draws; either is enough to know somebody again.
     return {name for one in drawn for name in (one.person_id, f"{one.crm}:{one.contact_id}")}
-
-
-def _differs(wanted: set[str], found: Iterable[str]) -> bool:
-    """Whether something is wanted, and none of it found; `wanted` is case-folded."""
-    return bool(wanted) and wanted.isdisjoint(value.strip().casefold() for value in found)
 
 
 def _surest_first(one: Candidate) -> tuple[float, str, str]:

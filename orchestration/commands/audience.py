@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from rich.markup import escape
 from rich.table import Table
@@ -27,22 +27,27 @@ from spark_jobs.lake import Lake
 
 @dataclass(frozen=True)
 class Draw:
-    """What a draw did, or would do: the campaign, the day of the scores, the people."""
+    """What a draw did, or would do: the campaign, the day of the scores, the people.
+
+    `stands`: it was made before, by the same file from the same scores, and nothing was drawn now.
+    """
 
     campaign: Campaign
     day: date
     drawing: Drawing
+    stands: bool = False
 
 
 def draw_audience(
     settings: Settings,
     name: str,
+    drawn_at: datetime,
     *,
     keep: bool = True,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Draw:
     """Draw a campaign's audience from the published warehouse, and unless told otherwise keep it.
 
+    `drawn_at` (UTC) is kept with it, for outcomes count from then on, and decides nothing about whom.
     CommandError where the file or the draw is refused; nothing is written then.
     """
     try:
@@ -52,10 +57,11 @@ def draw_audience(
             with open_warehouse(settings) as warehouse:
                 day = _scored_day(warehouse)
                 candidates = list(_candidates(warehouse))
-            now = clock()
-            drawing = draw(campaign, candidates, book.earlier(lake), now)
+            if (before := book.kept(lake, day, campaign)) is not None:
+                return Draw(campaign, day, Drawing(before, len(before), {}), stands=True)
+            drawing = draw(campaign, candidates, book.earlier(lake), day)
             if keep:
-                book.append(lake, day, campaign, drawing, now, f"audience-{secrets.token_hex(6)}")
+                book.append(lake, day, campaign, drawing, drawn_at, f"audience-{secrets.token_hex(6)}")
     except CampaignError as error:
         raise CommandError(str(error)) from error
     return Draw(campaign, day, drawing)

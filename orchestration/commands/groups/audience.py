@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -20,10 +21,12 @@ def draw(
     """Draw a campaign's people once, with a control group beside them."""
     from orchestration.commands.audience import draw_audience, summary
 
-    made = draw_audience(settings(), campaign, keep=not dry_run)
+    made = draw_audience(settings(), campaign, datetime.now(UTC), keep=not dry_run)
     console.print(f"{made.campaign.campaign}, from the scores of {made.day}", style="bold")
     console.print(summary(made))
-    if dry_run:
+    if made.stands:
+        console.print("It was drawn before from the same scores by the same file, and stands as it was.")
+    elif dry_run:
         console.print("Nothing was kept.")
     else:
         console.print("In crm.campaign_audience with the next run; bi.campaign_lift says what came of it.")

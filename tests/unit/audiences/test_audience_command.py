@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import shutil
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -56,7 +57,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_draw_is_kept_as_the_contract_has_it(home: Path) -> None:
-    made = draw_audience(Settings(), "spring", clock=lambda: NOW)
+    made = draw_audience(Settings(), "spring", NOW)
     assert (made.day, made.drawing.eligible) == (DAY, 8)
     assert made.drawing.left_out == {"no score": 1, "no consent": 1}
     rows = Lake(str(home)).read_arrow("campaign_audience", DAY)
@@ -73,16 +74,52 @@ def test_a_draw_is_kept_as_the_contract_has_it(home: Path) -> None:
 
 def test_a_later_draw_adds_and_the_first_one_stands(home: Path) -> None:
     lake = Lake(str(home))
-    draw_audience(Settings(), "spring", clock=lambda: NOW)
+    draw_audience(Settings(), "spring", NOW)
     first = book.earlier(lake)
-    with pytest.raises(CommandError, match="spring was drawn already"):
-        draw_audience(Settings(), "spring", clock=lambda: NOW)
+    publish(home, DAY + timedelta(days=1))
+    with pytest.raises(CommandError, match="spring was drawn already, from other scores or another file"):
+        draw_audience(Settings(), "spring", NOW)
     # Three were invited and are not asked again so soon; the control of three may be.
-    made = draw_audience(Settings(), "summer", clock=lambda: NOW)
+    made = draw_audience(Settings(), "summer", NOW)
     assert made.drawing.left_out["asked too often lately"] == 3
     both = book.earlier(lake)
     assert both[: len(first)] == first
     assert len(both) == len(first) + len(made.drawing.people)
+
+
+def test_the_same_draw_again_changes_nothing_and_says_so_whenever_it_is_made(home: Path) -> None:
+    lake = Lake(str(home))
+    first = draw_audience(Settings(), "spring", NOW)
+    draw_audience(Settings(), "summer", NOW)  # what came after does not matter, either
+    kept = lake.manifest("campaign_audience", DAY)
+    again = draw_audience(Settings(), "spring", NOW + timedelta(days=400))
+    assert again.stands
+    assert not first.stands
+    assert again.drawing.people == first.drawing.people
+    assert lake.manifest("campaign_audience", DAY) == kept
+    said = CliRunner().invoke(app, ["audience", "draw", "spring"]).output
+    assert "stands as it was" in said
+    assert "3  invited" in said
+    file = home / "campaigns" / "spring.yaml"
+    file.write_text(file.read_text().replace("seed: 1", "seed: 2"))
+    with pytest.raises(CommandError, match="another file"):
+        draw_audience(Settings(), "spring", NOW)
+
+
+def test_the_clock_decides_nothing(home: Path) -> None:
+    other = Path(shutil.copytree(home, f"{home}-other"))
+    drawn = []
+    for folder, moment in ((home, NOW), (other, NOW + timedelta(days=900))):
+        for name in ("summer", "spring"):  # the second under the cap that the first one fills
+            made = draw_audience(Settings(home=str(folder)), name, moment)
+            drawn.append((name, made.day, made.drawing))
+    assert drawn[:2] == drawn[2:]
+
+
+def publish(home: Path, day: date) -> None:
+    """The same contacts, with the scores of another day."""
+    with duckdb.connect(str(home / "warehouse" / "published" / "stature.duckdb")) as connection:
+        connection.execute("update bi.score_latest set day = ?", [day])
 
 
 def test_a_dry_run_keeps_nothing(home: Path) -> None:
@@ -108,4 +145,4 @@ def test_the_list_has_draws_and_files(home: Path) -> None:
 def test_without_anything_published_there_is_nothing_to_draw_from(home: Path) -> None:
     (home / "warehouse" / "published" / "stature.duckdb").unlink()
     with pytest.raises(CommandError, match="Nothing is published"):
-        draw_audience(Settings(), "spring")
+        draw_audience(Settings(), "spring", NOW)
