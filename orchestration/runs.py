@@ -140,6 +140,13 @@ def not_restated(lake: Lake, history: History, plan: Plan) -> Plan | None:
     return None
 
 
+def is_restated(settings: Settings, lake: Lake, plan: Plan) -> bool:
+    """Whether all days of a restatement have their new revision, and the published warehouse shows it."""
+    history = read_history(settings, lake)
+    through = history.warehouse
+    return through is not None and through >= plan.end and not_restated(lake, history, plan) is None
+
+
 def _restated(lake: Lake, day: date, reason: str, since: datetime) -> bool:
     digests = lake.read_arrow("ledger_digest", day, ["reason", "published_at"])
     rows = digests.to_pylist() if digests is not None and digests.num_rows else []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from orchestration.activation.deliveries import Answer, Deliveries, SyncRun
 from orchestration.activation.destination import (
@@ -19,21 +20,30 @@ from orchestration.activation.mapping import CrmMapping, Value, Values
 from orchestration.activation.plan import GIVE_UP_AFTER, Change, Plan
 from orchestration.activation.readback import differences, sample
 
+PAST = frozenset({"stale", "empty"})
+"""Guards that a run over days of the past meets as a matter of course."""
+
 # A CRM that does not answer so many batches in a row is down; the rest waits for the next run.
 SILENT_BATCHES = 3
 
 
 @dataclass(frozen=True)
 class Report:
-    """How a sync ended. `failure` is empty where everything planned was confirmed or rests as given up."""
+    """How a sync ended. `failure` is empty where everything planned was confirmed or rests as given up.
+
+    `not_sent`: why nothing had to be sent, where that is as it should be.
+    """
 
     run: SyncRun
     failure: str | None
     reasons: Mapping[str, int]  # what the CRM said, by how often
+    not_sent: str | None = None
 
     @property
     def text(self) -> str:
-        """The counts in a line."""
+        """The counts in a line; why there are none, where nothing had to be sent."""
+        if self.not_sent and not self.run.counts.get("emptied"):
+            return self.not_sent
         counts = self.run.counts
         names = ("confirmed", "emptied", "refused", "given_up", "failed", "unchanged")
         said = ", ".join(f"{counts.get(name, 0):,} {name.replace('_', ' ')}" for name in names)
@@ -48,13 +58,15 @@ def apply_plan(
     run_id: str,
     *,
     yes: bool = False,
+    expected: Collection[str] = (),
     read_back: int = 20,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Report:
     """Send what the plan says and its guards allow; the report says what became of it.
 
-    `read_back` is how many confirmed records are read again. The plan must have been made from these
-    deliveries, after what an earlier sync left open was settled (`settle`).
+    `expected` names guards that stop the plan and are no failure. `read_back` is how many confirmed records
+    are read again. The plan must have been made from these deliveries, after what an earlier sync left open
+    was settled (`settle`).
     """
     run = SyncRun(plan.crm, run_id, plan.as_of, datetime.now(UTC), batch_size=destination.batch_size)
     stopped = plan.stopped_by(yes)
@@ -70,7 +82,12 @@ def apply_plan(
         run.calls = destination.calls
         deliveries.fold()
         failure = sending.failure
-        if stopped:
+        not_sent = None
+        past = any(guard.name in expected for guard in stopped)
+        # What would be asked about a plan is not asked while it is not to be sent anyway.
+        if past and all(guard.asks or guard.name in expected for guard in stopped):
+            not_sent = _not_sent(plan)
+        elif stopped:
             held = "; ".join(guard.message for guard in stopped)
             way = " Look at the plan, then apply it with --yes." if all(g.asks for g in stopped) else ""
             failure = " ".join(filter(None, [f"stopped: {held}.{way}", failure]))
@@ -86,9 +103,15 @@ def apply_plan(
             "resting": plan.counts.given_up,
         }
         run.status = "stopped" if stopped else "failed" if failure else "done"
-        run.reason = failure
+        run.reason = failure or not_sent
         deliveries.record(run)
-    return Report(run, failure, dict(sending.reasons.most_common(5)))
+    return Report(run, failure, dict(sending.reasons.most_common(5)), not_sent)
+
+
+def _not_sent(plan: Plan) -> str:
+    if plan.as_of is None or not plan.counts.contacts:
+        return "not sent: the mart has no contacts of this CRM yet; the next nightly run sends"
+    return f"not sent: the mart is of {plan.as_of}, {plan.age} days old; the next nightly run sends"
 
 
 def settle(deliveries: Deliveries, destination: Destination) -> None:
@@ -99,7 +122,7 @@ def settle(deliveries: Deliveries, destination: Destination) -> None:
     """
     for handle in deliveries.unsettled():
         destination.settle(handle)
-    deliveries.settled()
+        deliveries.ended([handle])
     deliveries.fold()
 
 
@@ -136,33 +159,41 @@ class _Sending:
         self._problems.append(f"interrupted: {type(error).__name__}")
 
     def all(self, changes: Sequence[Change]) -> None:
-        size, silent = self._destination.batch_size, 0
-        for start in range(0, len(changes), size):
-            batch = changes[start : start + size]
-            self._progress(f"{start:,} of {len(changes):,} records")
+        batches, silent, sent = self._batches(changes), 0, 0
+        for number, batch in enumerate(batches):
+            self._progress(f"{sent:,} of {len(changes):,} records")
+            sent += len(batch)
             try:
                 self._batch(batch)
                 silent = 0
             except UnansweredError as error:
                 silent += 1
-                if silent >= SILENT_BATCHES or start + size >= len(changes):
+                if silent >= SILENT_BATCHES or number + 1 == len(batches):
                     self._problems.append(f"no answer: {error}")
                     return
             except DestinationError as error:
                 self._problems.append(str(error))
                 return
 
+    def _batches(self, changes: Sequence[Change]) -> list[Sequence[Change]]:
+        """Privacy in batches of its own: nothing that is asked about other records can hold it up."""
+        first = sum(change.privacy for change in changes)  # they stand first
+        size = self._destination.at_once
+        bounds = [*range(0, first, size), *range(first, len(changes), size), len(changes)]
+        return [changes[start:end] for start, end in pairwise(bounds)]
+
     def _batch(self, batch: Sequence[Change]) -> None:
         left_alone, batch = self._leave_edited(batch)
         self._deliveries.intend(self._run, batch, left_alone)
-        records = [Record(change.contact_id, change.values) for change in batch]
+        # Where people took over all that a record would be sent, there is nothing to ask the CRM for.
+        outcomes = [Outcome(change.contact_id, "confirmed") for change in batch if not change.values]
+        records = [Record(change.contact_id, change.values) for change in batch if change.values]
         try:
-            outcomes = self._destination.send(records, self._deliveries.note)
+            outcomes += self._destination.send(records, self._deliveries) if records else []
         except (UnansweredError, DestinationError) as error:
-            self._answer(batch, [Outcome(r.contact_id, "failed", str(error)) for r in records])
+            self._answer(batch, [*outcomes, *(Outcome(r.contact_id, "failed", str(error)) for r in records)])
             raise
         self._answer(batch, outcomes)
-        self._deliveries.settled()
 
     def _answer(self, batch: Sequence[Change], outcomes: Sequence[Outcome]) -> None:
         said = {outcome.contact_id: outcome for outcome in outcomes}
@@ -185,7 +216,7 @@ class _Sending:
 
     def _leave_edited(self, batch: Sequence[Change]) -> tuple[dict[str, list[str]], list[Change]]:
         """The batch without the fields that the CRM's people have taken over, and these fields by contact."""
-        if not self._guarded:
+        if not self._guarded or batch[0].privacy:  # a privacy emptying asks nobody
             return {}, list(batch)
         found = self._destination.read([change.contact_id for change in batch], self._guarded)
         if found is None:

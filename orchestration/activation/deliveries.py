@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -21,18 +21,27 @@ from fsspec.core import url_to_fs
 
 from orchestration.activation.journal import AREA, Journal
 from orchestration.activation.mapping import Value, Values
-from orchestration.activation.plan import Change, Known
+from orchestration.activation.plan import UNCERTAIN, Change, Known
 from orchestration.ledger.book import arrow_schema
 from spark_jobs.lake import Lake
 
 TABLE, RUNS = "deliveries", "crm_sync"
+COUNTS = (
+    "planned", "confirmed", "emptied", "refused", "given_up", "failed", "unsent", "unchanged", "known",
+    "resting",
+)  # fmt: skip
+"""What a run counts, in records."""
+
 OUTBOX = "outbox"
 
 # A CRM's reason is kept as text and nothing more: it is theirs, and may quote what was sent.
 _LONGEST_MESSAGE = 500
 
 
-_NEEDED = ("status", "sent_values", "left_alone", "refusals")
+# No call is carried out later than so many days after it was sent.
+_LATE_DAYS = 3
+
+_NEEDED = ("status", "sent_values", "left_alone", "refusals", "causes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,7 @@ class Deliveries:
         return self._journal.open_handles()
 
     def _lake_rows(self) -> list[dict[str, Any]]:
-        """Of each record the last row that the CRM confirmed, and what was tried since."""
+        """Of each record the last row that the CRM confirmed, what was tried since, and what it followed."""
         sent = self._table(["crm", "contact_id", "attempted_at", *_NEEDED])
         if sent is None:
             return []
@@ -104,19 +113,27 @@ class Deliveries:
                     status,
                     sent_values,
                     left_alone,
-                    refusals
+                    refusals,
+                    causes
                 from (
                     select
                         *,
                         max(attempted_at) filter (where status in ('confirmed', 'emptied'))
-                            over (partition by contact_id) as confirmed_at
-                    from sent
-                    where crm = $crm
+                            over (partition by contact_id) as confirmed_at,
+                        max(attempted_at) filter (where status in ('confirmed', 'emptied') and was_unsure)
+                            over (partition by contact_id) as sure_again_at
+                    from (select *, list_contains(causes, $unsure) as was_unsure from sent where crm = $crm)
                 )
-                where confirmed_at is null or attempted_at >= confirmed_at
+                where confirmed_at is null
+                    or attempted_at >= confirmed_at
+                    or (
+                        sure_again_at = confirmed_at
+                        and status in ('sent', 'failed')
+                        and attempted_at >= confirmed_at - to_days($days)
+                    )
                 order by attempted_at
                 """,
-                {"crm": self.crm},
+                {"crm": self.crm, "unsure": UNCERTAIN, "days": _LATE_DAYS},
             )
             found = rows.fetchall()
         return [
@@ -126,8 +143,9 @@ class Deliveries:
                 "values": _decoded(values),
                 "left_alone": left_alone,
                 "refusals": refusals,
+                "causes": causes,
             }
-            for contact_id, status, values, left_alone, refusals in found
+            for contact_id, status, values, left_alone, refusals, causes in found
         ]
 
     def _table(self, columns: Sequence[str] | None) -> pa.Table | None:
@@ -168,14 +186,16 @@ class Deliveries:
         ]
         self._journal.add({"kind": "answers", "at": datetime.now(UTC), "records": records})
 
-    def note(self, handle: str) -> None:
+    def begun(self, handle: str) -> None:
         """Write down that the CRM has begun something that outlives the call."""
         self._journal.keep_open([*self._journal.open_handles(), handle])
 
-    def settled(self) -> None:
-        """Write down that nothing of the kind goes on any more."""
-        if self._journal.open_handles():
-            self._journal.keep_open([])
+    def ended(self, handles: Collection[str]) -> None:
+        """Write down that this goes on no more."""
+        before = self._journal.open_handles()
+        left = [handle for handle in before if handle not in handles]
+        if left != before:
+            self._journal.keep_open(left)
 
     def fold(self) -> int:
         """Move the journal into the lake; the rows moved. A journal that was moved before is only removed."""
@@ -208,6 +228,7 @@ class Deliveries:
             "reason": run.reason,
             "calls": run.calls,
             "batch_size": run.batch_size,
+            **dict.fromkeys(COUNTS, 0),
             **run.counts,
         }
         day = run.started_at.date()
@@ -282,14 +303,14 @@ def _after(known: Known, row: Mapping[str, Any]) -> Known:
     if status in ("confirmed", "emptied"):
         if values is None:
             return Known(forgotten=True)
-        return Known(confirmed=values, theirs=frozenset(row["left_alone"] or ()))
+        # What got no answer right before may have been under way still, and have come after this.
+        unanswered = known.unanswered if UNCERTAIN in (row["causes"] or ()) else ()
+        return Known(confirmed=values, theirs=frozenset(row["left_alone"] or ()), unanswered=unanswered)
     if status in ("refused", "given_up"):
-        if values is None:
-            return Known(known.confirmed, known.uncertain, forgotten=known.forgotten)
-        return Known(
-            known.confirmed, known.uncertain, values, row["refusals"] or 0, known.theirs, known.forgotten
-        )
-    return Known(known.confirmed, True, known.refused, known.refusals, known.theirs, known.forgotten)
+        refusals = 0 if values is None else row["refusals"] or 0
+        return replace(known, refused=values, refusals=refusals)
+    unanswered = known.unanswered if values is None else (*known.unanswered, values)
+    return replace(known, uncertain=True, unanswered=unanswered)
 
 
 def _lake_row(crm: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -40,21 +41,34 @@ class Outcome:
     message: str | None = None
 
 
+class Work(Protocol):
+    """Keeps in mind what the CRM goes on doing after a call, until it is seen to have ended."""
+
+    def begun(self, handle: str) -> None: ...
+
+    def ended(self, handles: Collection[str]) -> None: ...
+
+
 class Destination(Protocol):
-    """One CRM, open for writing. `calls` counts its requests, repeated ones included."""
+    """One CRM, open for writing.
+
+    `batch_size`: records that one of its calls may carry. `at_once`: records that `send` is given at a time;
+    their fates are written down together. `calls` counts its requests, repeated ones included.
+    """
 
     batch_size: int
+    at_once: int
 
     @property
     def calls(self) -> int:
         """Requests so far."""
 
-    def send(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
-        """Write one batch; an outcome for each record.
+    def send(self, records: Sequence[Record], work: Work) -> list[Outcome]:
+        """Write these records; an outcome for each.
 
-        `note` is told a handle as soon as the CRM has begun work that outlives the call. Raises
-        UnansweredError where nothing is known of the whole batch, DestinationError where all further
-        sending is pointless.
+        `work` is told a handle as soon as the CRM has begun something that outlives the call, and again when
+        that has ended. Raises UnansweredError where nothing is known of all these records, DestinationError
+        where all further sending is pointless.
         """
 
     def settle(self, handle: str) -> None:
@@ -68,3 +82,15 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+def folded(contact_id: str) -> str:
+    """An id as it can be compared: a CRM trims an e-mail address, writes it small and its domain in ASCII."""
+    text = unicodedata.normalize("NFC", contact_id.strip()).casefold()
+    local, at, domain = text.rpartition("@")
+    if not at or domain.isascii():
+        return text
+    try:
+        return f"{local}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        return text

@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from orchestration.activation.destination import DestinationError, Outcome, Record
+from orchestration.activation.destination import DestinationError, Outcome, Record, Work
 from orchestration.activation.mapping import CrmMapping, Endpoint, Value, Values
 from orchestration.activation.opening import Wait, secret
 from orchestration.activation.patience import Patience, TransientError
 from orchestration.connectors.limits import is_refusal_by_limit, retry_after
 from orchestration.settings import Settings
 
-# Some records a batch, so that not much is asked again after a crash.
-BATCH = 50
+# Few enough that not much is asked again after a crash.
+AT_ONCE = 50
 
 _PLACE = re.compile(r"\{([^{}]+)\}")
 _STEP = re.compile(r"([^.\[\]]+)(?:\[([^=\]]+)=([^\]]*)\])?(?:\.|$)")
@@ -28,7 +28,8 @@ _STEP = re.compile(r"([^.\[\]]+)(?:\[([^=\]]+)=([^\]]*)\])?(?:\.|$)")
 class HttpDestination:
     """Requests made of the mapping's templates. `{name}` is contact_id or a mapped field."""
 
-    batch_size = BATCH
+    batch_size = 1
+    at_once = AT_ONCE
 
     def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
         if mapping.send is None:
@@ -55,7 +56,7 @@ class HttpDestination:
         if missing := sorted(set(mapping.names) - sent):
             raise DestinationError(f"the mapping's request does not mention the field {missing[0]}")
 
-    def send(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
+    def send(self, records: Sequence[Record], work: Work) -> list[Outcome]:
         return [self._one(record) for record in records]
 
     def _one(self, record: Record) -> Outcome:

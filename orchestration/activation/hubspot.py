@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
@@ -17,7 +18,7 @@ from hubspot.crm.objects import (
 )
 from hubspot.crm.objects.exceptions import ApiException
 
-from orchestration.activation.destination import DestinationError, Outcome, Record
+from orchestration.activation.destination import DestinationError, Outcome, Record, Work, folded
 from orchestration.activation.mapping import CrmMapping, Value, Values
 from orchestration.activation.opening import Wait, required
 from orchestration.activation.patience import Patience, TransientError
@@ -25,9 +26,12 @@ from orchestration.connectors.limits import is_refusal_by_limit, retry_after
 from orchestration.settings import Settings
 
 BATCH = 100
+_ENOUGH = 10
 
 # Named as the property that identifies a record, this is HubSpot's own id, which needs no naming.
 _OWN_ID = "hs_object_id"
+
+_NO_PROPERTY = re.compile(r'Property \\?"?([\w-]+)\\?"? does not exist')
 
 T = TypeVar("T")
 
@@ -42,7 +46,7 @@ class _Answer(Protocol):
 class HubSpotDestination:
     """One kind of object of one HubSpot account."""
 
-    batch_size = BATCH
+    batch_size = at_once = BATCH
 
     def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
         [token] = required(crm, hubspot_token=settings.hubspot_token)
@@ -54,7 +58,15 @@ class HubSpotDestination:
         never = urllib3.Retry(total=0, redirect=0, status=0)  # what is repeated, and when, is decided here
         self._client = HubSpot(access_token=token, host=settings.hubspot_url.rstrip("/"), retry=never)
 
-    def send(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
+    def send(self, records: Sequence[Record], work: Work) -> list[Outcome]:
+        outcomes = self._batch(records)
+        said = {outcome.message for outcome in outcomes if outcome.fate == "refused"}
+        if len(outcomes) >= _ENOUGH and len(said) == 1 and all(o.fate == "refused" for o in outcomes):
+            # What is said of each of them is not about any of them, and each batch would cost as many calls.
+            raise DestinationError(f"HubSpot refuses every record: {said.pop()}")
+        return outcomes
+
+    def _batch(self, records: Sequence[Record]) -> list[Outcome]:
         inputs = BatchInputSimplePublicObjectBatchInput(
             inputs=[
                 SimplePublicObjectBatchInput(
@@ -75,24 +87,24 @@ class HubSpotDestination:
                 return [Outcome(records[0].contact_id, "refused", str(error))]
             # The whole batch was refused, as for a value that a property does not take: find whose it is.
             half = len(records) // 2
-            return [*self.send(records[:half], note), *self.send(records[half:], note)]
+            return [*self._batch(records[:half]), *self._batch(records[half:])]
         return self._outcomes(records, answer)
 
     def _outcomes(self, records: Sequence[Record], answer: _Answer) -> list[Outcome]:
         written: set[str] = set()
         for result in answer.results or []:
-            written.add(_folded(str(result.id)))
+            written.add(folded(str(result.id)))
             if self._id_property:
-                written.add(_folded(str((result.properties or {}).get(self._id_property))))
+                written.add(folded(str((result.properties or {}).get(self._id_property))))
         refused: dict[str, str] = {}
         unnamed = None
         for error in getattr(answer, "errors", None) or []:
             ids = [one for named in (error.context or {}).values() for one in named]
-            refused.update({_folded(str(one)): error.message for one in ids})
+            refused.update({folded(str(one)): error.message for one in ids})
             unnamed = unnamed or error.message
         found = []
         for record in records:
-            key = _folded(record.contact_id)
+            key = folded(record.contact_id)
             if key in refused:
                 found.append(Outcome(record.contact_id, "refused", refused[key]))
             elif key in written:
@@ -107,7 +119,7 @@ class HubSpotDestination:
 
     def read(self, contact_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Values]:
         api = self._client.crm.objects.batch_api
-        ours = {_folded(contact_id): contact_id for contact_id in contact_ids}
+        ours = {folded(contact_id): contact_id for contact_id in contact_ids}
         wanted = [*fields, *([self._id_property] if self._id_property else [])]
         found: dict[str, Values] = {}
         for start in range(0, len(contact_ids), BATCH):
@@ -126,7 +138,7 @@ class HubSpotDestination:
             for result in answer.results or []:
                 properties: Mapping[str, Value] = result.properties or {}
                 named = properties.get(self._id_property) if self._id_property else result.id
-                contact_id = ours.get(_folded(str(named)))
+                contact_id = ours.get(folded(str(named)))
                 if contact_id is not None:
                     found[contact_id] = {name: properties.get(name) for name in fields}
         return found
@@ -164,14 +176,22 @@ def _sorted(error: ApiException) -> Exception:
             f"HubSpot does not let us in ({_message(error)}): look at STATURE_HUBSPOT_TOKEN and the scopes "
             "of its private app"
         )
-    return _RefusedError(_message(error))
+    message = _message(error)
+    if missing := _NO_PROPERTY.search(message):
+        # It is so for every record, and looking for the one at fault would take a call for each.
+        return DestinationError(f"HubSpot has no property {missing[1]}")
+    return _RefusedError(message)
 
 
 def _message(error: ApiException) -> str:
+    """What HubSpot says, with its reasons where it lists them."""
     try:
-        return str(json.loads(error.body or "{}")["message"])[:500]
+        body = json.loads(error.body or "{}")
+        said = [str(body["message"])]
+        said += [str(one["message"]) for one in body.get("validationResults") or []]
     except (ValueError, KeyError, TypeError):
         return f"answered {error.status}"
+    return ": ".join(said)[:500]
 
 
 def _text(value: Value) -> str:
@@ -180,8 +200,3 @@ def _text(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
-
-
-def _folded(contact_id: str) -> str:
-    """An id as it can be compared: an e-mail address comes back in small letters."""
-    return contact_id.strip().casefold()

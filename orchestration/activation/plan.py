@@ -20,7 +20,8 @@ PRIVACY_REASONS = frozenset({"opted_out", "erased", "objection", "under_18", "no
 """Reasons of the mart for which the CRM must not keep a score."""
 
 # Causes of a send beside the fields that moved.
-RETRY, UNCERTAIN = "retry", "outcome unknown"
+RETRY, UNCERTAIN, AGAIN = "retry", "outcome unknown", "once more"
+REPEATS = frozenset({RETRY, UNCERTAIN, AGAIN})
 ERASED, GONE = "erased", "no longer a contact"
 
 
@@ -31,7 +32,8 @@ class Known:
     `confirmed` are the values that the CRM confirmed last, empty where it never did. `uncertain`: something
     was sent since, and whether it arrived is not known. `refused` and `refusals`: the data it refused since,
     and how often. `theirs`: fields that its people took over. `forgotten`: an erasure removed the values from
-    our books, and the CRM still holds them.
+    our books, and the CRM still holds them. `unanswered`: what was sent and got no answer, since the last
+    confirmation or right before it: such a call may still be carried out later than those after it.
     """
 
     confirmed: Values = field(default_factory=dict)
@@ -40,6 +42,7 @@ class Known:
     refusals: int = 0
     theirs: frozenset[str] = frozenset()
     forgotten: bool = False
+    unanswered: tuple[Values, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -101,10 +104,14 @@ class Counts:
 
 @dataclass(frozen=True)
 class Plan:
-    """A sync before it happens: its records in the order of sending, and what stands against it."""
+    """A sync before it happens: its records in the order of sending, and what stands against it.
+
+    `age` of the newest published day `as_of`, in days.
+    """
 
     crm: str
     as_of: date | None
+    age: int
     changes: tuple[Change, ...]
     counts: Counts
     guards: tuple[Guard, ...]
@@ -162,6 +169,7 @@ def make_plan(
     return Plan(
         crm,
         as_of,
+        (today - as_of).days if as_of else 0,
         tuple(changes),
         found,
         tuple(_guards(found, as_of, today, limits, delivered)),
@@ -171,7 +179,7 @@ def make_plan(
 
 def _judge(row: Mapping[str, Any], mapping: CrmMapping, known: Known) -> Change | str:
     """The record's change, or the name of the count that it adds to where it has none."""
-    touched = known.holds or known.uncertain or known.forgotten
+    touched = known.holds or known.uncertain or known.forgotten or _overtaken(mapping, known)
     reason = row.get("unscored_reason")
     withheld = reason in PRIVACY_REASONS or (known.forgotten and reason is not None)
     if withheld and not touched:
@@ -182,10 +190,11 @@ def _judge(row: Mapping[str, Any], mapping: CrmMapping, known: Known) -> Change 
     moved = mapping.moved(known.confirmed, now, known.theirs)
     # What travels causes nothing on other days; here not one field may stay.
     left = [name for name, value in known.confirmed.items() if value is not None and now.get(name) is None]
-    privacy = withheld and (bool(left) or known.uncertain or known.forgotten)
+    unsure = known.uncertain or _overtaken(mapping, known)
+    privacy = withheld and (bool(left) or unsure or known.forgotten)
     causes = list(moved or (left if privacy else ()))
-    if known.uncertain:
-        causes.append(UNCERTAIN)
+    if unsure:
+        causes.append(UNCERTAIN if known.uncertain else AGAIN)
     if known.forgotten:
         causes.append(ERASED)
     if not causes:
@@ -208,6 +217,11 @@ def _judge(row: Mapping[str, Any], mapping: CrmMapping, known: Known) -> Change 
         privacy=privacy,
         refusals=refusals,
     )
+
+
+def _overtaken(mapping: CrmMapping, known: Known) -> bool:
+    """Whether a call believed lost may have brought another value after the confirmed one."""
+    return any(mapping.moved(late, known.confirmed, known.theirs) for late in known.unanswered)
 
 
 def _emptied(
@@ -234,7 +248,7 @@ def _is_emptying(mapping: CrmMapping, known: Known, now: Values) -> bool:
 
 def _gone(contact_id: str, mapping: CrmMapping, known: Known) -> Change | None:
     """A record that was sent and has no row any more: the contact was erased, or the CRM has lost it."""
-    if not (known.holds or known.uncertain or known.forgotten):
+    if not (known.holds or known.uncertain or known.forgotten or _overtaken(mapping, known)):
         return None
     values = _emptied(mapping, known, None, whole=True)
     retried = known.refused is not None and not mapping.moved(known.refused, values)
@@ -246,7 +260,11 @@ def _gone(contact_id: str, mapping: CrmMapping, known: Known) -> Change | None:
         person_id=None,
         action="empty",
         values=values,
-        causes=(ERASED if known.forgotten else GONE, *([RETRY] if retried else [])),
+        causes=(
+            ERASED if known.forgotten else GONE if known.holds or known.uncertain else AGAIN,
+            *([RETRY] if retried else []),
+            *([UNCERTAIN] if known.uncertain else []),
+        ),
         before=known.confirmed,
         first_time=False,
         privacy=known.forgotten,

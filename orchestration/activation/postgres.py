@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from orchestration.activation.destination import DestinationError, Outcome, Record
+from orchestration.activation.destination import DestinationError, Outcome, Record, Work
 from orchestration.activation.mapping import CrmMapping, Values
 from orchestration.activation.opening import Wait, secret
 from orchestration.activation.patience import Patience, TransientError
@@ -20,7 +20,7 @@ BATCH = 1_000
 class PostgresDestination:
     """One table with the id as its key. A batch is a transaction; values are parameters, names are quoted."""
 
-    batch_size = BATCH
+    batch_size = at_once = BATCH
 
     def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
         self.calls = 0
@@ -32,7 +32,7 @@ class PostgresDestination:
         self._patience = Patience(settings.crm_patience, wait)
         self._connection: psycopg.Connection[dict[str, object]] | None = None
 
-    def send(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
+    def send(self, records: Sequence[Record], work: Work) -> list[Outcome]:
         return self._patience.call(lambda: self._batch(records))
 
     def _batch(self, records: Sequence[Record]) -> list[Outcome]:

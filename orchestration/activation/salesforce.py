@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +20,14 @@ from simple_salesforce.exceptions import (
 )
 from simple_salesforce.format import format_soql
 
-from orchestration.activation.destination import DestinationError, Outcome, Record, UnansweredError
+from orchestration.activation.destination import (
+    DestinationError,
+    Outcome,
+    Record,
+    UnansweredError,
+    Work,
+    folded,
+)
 from orchestration.activation.mapping import CrmMapping, Value, Values
 from orchestration.activation.opening import Wait, required
 from orchestration.activation.patience import Patience
@@ -36,6 +43,8 @@ _NULL = "#N/A"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?")
 _DONE = ("JobComplete", "Failed", "Aborted")
+_CLOSED = ("UploadComplete", "InProgress", *_DONE)
+_NO_COLUMN = re.compile(r"No such column '(\w+)'")
 _FIRST_POLL, _LONGEST_POLL = 2.0, 30.0
 _READ_AT_ONCE = 200
 
@@ -43,7 +52,7 @@ _READ_AT_ONCE = 200
 class SalesforceDestination:
     """One object of one Salesforce organisation. A batch is a job, and a job's id is its handle."""
 
-    batch_size = BATCH
+    batch_size = at_once = BATCH
 
     def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
         [url] = required(crm, salesforce_url=settings.salesforce_url)
@@ -94,17 +103,24 @@ class SalesforceDestination:
 
     # --- writing ------------------------------------------------------------------------------
 
-    def send(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
+    def send(self, records: Sequence[Record], work: Work) -> list[Outcome]:
         bad = [r for r in records if self._id_field == "Id" and not _ID.fullmatch(r.contact_id)]
         refused = [Outcome(r.contact_id, "refused", "this is no Salesforce id") for r in bad]
         named = {outcome.contact_id for outcome in refused}
         good = [record for record in records if record.contact_id not in named]
-        outcomes = refused
-        for group in _same_fields(good):
-            outcomes += self._job(group, note)
+        outcomes, silent = refused, []
+        groups = list(_same_fields(good))
+        for group in groups:
+            try:
+                outcomes += self._job(group, work)
+            except UnansweredError as error:
+                silent.append(error)
+                outcomes += [Outcome(record.contact_id, "failed", str(error)) for record in group]
+        if groups and len(silent) == len(groups):
+            raise silent[0]
         return outcomes
 
-    def _job(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
+    def _job(self, records: Sequence[Record], work: Work) -> list[Outcome]:
         bulk = self._bulk()
         with _answers():
             job_id = str(
@@ -115,21 +131,30 @@ class SalesforceDestination:
                     external_id_field=self._id_field,
                 )["id"]
             )
-            note(job_id)
-            try:
-                bulk.upload_job_data(job_id, self._csv(records))
-            except SalesforceMalformedRequest:
-                # A job takes its data once. Where the first try's answer was lost, they are there already;
-                # where they are not, the results below will not mention the records.
-                if self._state(job_id) != "Open":
-                    raise
-            bulk.close_job(job_id)
+            work.begun(job_id)
+            # A job takes its data once and is closed once. Where the first try's answer was lost, the second
+            # is refused, and what counts is how far the job is. Data that did not arrive are in no result.
+            self._step(job_id, ("Open",), lambda: bulk.upload_job_data(job_id, self._csv(records)))
+            self._step(job_id, _CLOSED, lambda: bulk.close_job(job_id))
         info = self._await(job_id)
-        if info["state"] != "JobComplete":
+        work.ended([job_id])
+        ended = str(info["state"])
+        why = f"the job {ended.lower()}: {info.get('errorMessage') or 'no reason given'}"
+        if ended == "Failed" and not info.get("numberRecordsProcessed"):
+            # It came to no record at all, as for a field that is not there; no other job will fare better.
+            raise DestinationError(f"Salesforce: {why}")
+        if ended != "JobComplete":
             # Some records may have been written before it ended: the results say which.
-            why = f"the job {info['state'].lower()}: {info.get('errorMessage') or 'no reason given'}"
             return self._results(job_id, records, why)
         return self._results(job_id, records, "the job ended without a word about this record")
+
+    def _step(self, job_id: str, done: Collection[str], action: Callable[[], Any]) -> None:
+        """One step of a job, which may have been taken before its answer was lost: then it is `done`."""
+        try:
+            action()
+        except SalesforceMalformedRequest:
+            if self._state(job_id) not in done:
+                raise
 
     def _results(self, job_id: str, records: Sequence[Record], otherwise: str) -> list[Outcome]:
         said: dict[str, Outcome] = {}
@@ -199,18 +224,32 @@ class SalesforceDestination:
 
     def read(self, contact_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Values]:
         found: dict[str, Values] = {}
-        names = ", ".join(dict.fromkeys([self._id_field, *fields]))
+        wanted = list(fields)
         ours = {_folded(contact_id): contact_id for contact_id in contact_ids}
         ids = [one for one in contact_ids if self._id_field != "Id" or _ID.fullmatch(one)]
         for start in range(0, len(ids), _READ_AT_ONCE):
-            query = f"SELECT {names} FROM {self._object} WHERE {self._id_field} IN {{ids}}"  # noqa: S608
-            with _answers():
-                rows = self._client.query_all(format_soql(query, ids=ids[start : start + _READ_AT_ONCE]))
-            for row in rows["records"]:
+            for row in self._select(ids[start : start + _READ_AT_ONCE], wanted):
                 contact_id = ours.get(_folded(str(row[self._id_field])))
                 if contact_id is not None:
                     found[contact_id] = {name: row.get(name) for name in fields}
         return found
+
+    def _select(self, ids: Sequence[str], wanted: list[str]) -> list[Mapping[str, Any]]:
+        """The rows of these ids. A field that is not there, or hidden from this user, leaves `wanted`."""
+        while True:
+            names = ", ".join(dict.fromkeys([self._id_field, *wanted]))
+            query = f"SELECT {names} FROM {self._object} WHERE {self._id_field} IN {{ids}}"  # noqa: S608
+            try:
+                with _answers():
+                    rows: list[Mapping[str, Any]] = self._client.query_all(format_soql(query, ids=list(ids)))[
+                        "records"
+                    ]
+                return rows
+            except DestinationError as error:
+                missing = _NO_COLUMN.search(str(error))
+                if missing is None or missing[1] not in wanted:
+                    raise
+                wanted.remove(missing[1])
 
     def close(self) -> None:
         self._session.close()
@@ -270,10 +309,5 @@ def _cell(value: Value) -> str:
 
 
 def _folded(contact_id: str) -> str:
-    """An id as it can be compared: of 18 characters the last three only repeat what is capital before.
-
-    An e-mail address comes back in small letters.
-    """
-    if _ID.fullmatch(contact_id):
-        return contact_id[:15]
-    return contact_id.strip().casefold()
+    """An id as it can be compared: of 18 characters the last three only repeat what is capital before."""
+    return contact_id[:15] if _ID.fullmatch(contact_id) else folded(contact_id)

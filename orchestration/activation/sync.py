@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from orchestration.activation.apply import Report, apply_plan, settle
+from orchestration.activation.apply import PAST, Report, apply_plan, settle
 from orchestration.activation.contacts import Contacts, ContactsError, read_contacts
-from orchestration.activation.deliveries import Deliveries
-from orchestration.activation.destination import DestinationError, UnansweredError
+from orchestration.activation.deliveries import Deliveries, SyncRun
+from orchestration.activation.destination import Destination, DestinationError, UnansweredError
 from orchestration.activation.mapping import CrmMapping, load_mapping
 from orchestration.activation.opening import Wait, open_destination
 from orchestration.activation.plan import Limits, Plan, make_plan
+from orchestration.publishing import PublishingError, publish_syncs
 from orchestration.settings import Settings
 
 
@@ -70,41 +72,70 @@ def sync_crm(
     progress: Callable[[str], None] = lambda text: None,
     wait: Wait = time.sleep,
     today: date | None = None,
+    last_day: date | None = None,
     read: Read = read_contacts,
 ) -> Report:
     """Plan and apply. The home's lock is the caller's to hold.
 
     `digest`: of a plan that somebody has looked at; where the plan has become another one since, nothing is
-    sent. SyncError where the sync could not begin; the report says how it ended.
+    sent. `last_day`: of the run that this sync belongs to. Where that day itself is too old to be sent, the
+    run fills a gap of the past: a stale mart is what it makes, and no failure. SyncError where the sync could
+    not begin; the report says how it ended. Either way the published warehouse shows it afterwards.
     """
     mapping = load_mapping(crm, settings.crm_mappings)
     deliveries = Deliveries(settings.home, crm)
+    today, begun = today or datetime.now(UTC).date(), datetime.now(UTC)
     try:
-        destination = open_destination(settings, crm, mapping, run_id, wait)
-    except (DestinationError, UnansweredError) as error:
-        raise SyncError(f"{crm}: {error}") from error
-    try:
-        settle(deliveries, destination)
-        plan = plan_crm(settings, crm, today, read).plan
-        if digest is not None and digest != plan.digest:
-            raise SyncError(
-                f"{crm}: the plan is an old one: scores, mapping or deliveries have changed since. "
-                "Nothing was sent. Plan again, look at it, and apply that."
+        with _opened(settings, crm, mapping, run_id, wait) as destination:
+            settle(deliveries, destination)
+            plan = plan_crm(settings, crm, today, read).plan
+            if digest is not None and digest != plan.digest:
+                raise SyncError(
+                    f"{crm}: the plan is an old one: scores, mapping or deliveries have changed since. "
+                    "Nothing was sent. Plan again, look at it, and apply that."
+                )
+            return apply_plan(
+                plan,
+                mapping,
+                destination,
+                deliveries,
+                run_id,
+                yes=yes,
+                expected=PAST if _fills_a_gap(limits(settings, mapping), today, last_day) else frozenset(),
+                read_back=settings.crm_read_back,
+                progress=progress,
             )
-        return apply_plan(
-            plan,
-            mapping,
-            destination,
-            deliveries,
-            run_id,
-            yes=yes,
-            read_back=settings.crm_read_back,
-            progress=progress,
-        )
     except (DestinationError, UnansweredError) as error:
+        deliveries.record(SyncRun(crm, run_id, None, begun, "failed", str(error)))
         raise SyncError(f"{crm}: {error}") from error
     finally:
+        _show(settings, crm)
+
+
+@contextmanager
+def _opened(
+    settings: Settings, crm: str, mapping: CrmMapping, run_id: str, wait: Wait
+) -> Iterator[Destination]:
+    destination = open_destination(settings, crm, mapping, run_id, wait)
+    try:
+        yield destination
+    finally:
         destination.close()
+
+
+def _fills_a_gap(limits: Limits, today: date, last_day: date | None) -> bool:
+    """Whether a run up to `last_day` could not bring scores that are new enough, whatever goes well."""
+    if last_day is None or limits.stale_days is None:
+        return False
+    return (today - last_day).days > limits.stale_days
+
+
+def _show(settings: Settings, crm: str) -> None:
+    """Show what happened in the published warehouse."""
+    try:
+        publish_syncs(settings)
+    except PublishingError as error:
+        raise SyncError(f"{crm}: {error}") from error
 
 
 def limits(settings: Settings, mapping: CrmMapping) -> Limits:

@@ -1,8 +1,12 @@
-"""Zendesk: user fields, a hundred users a job, polled at once because a job's results are soon forgotten."""
+"""Zendesk: user fields, a hundred users a job, some jobs at a time, which one call asks after.
+
+They are polled from the moment they were made, because a job's results are soon forgotten.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -11,7 +15,14 @@ from zenpy import Zenpy
 from zenpy.lib.api_objects import User
 from zenpy.lib.exception import APIException, RecordNotFoundException, ZenpyException
 
-from orchestration.activation.destination import DestinationError, Outcome, Record, UnansweredError
+from orchestration.activation.destination import (
+    DestinationError,
+    Outcome,
+    Record,
+    UnansweredError,
+    Work,
+    folded,
+)
 from orchestration.activation.mapping import CrmMapping, Values
 from orchestration.activation.opening import Wait, required
 from orchestration.activation.patience import Patience
@@ -20,16 +31,29 @@ from orchestration.settings import Settings
 
 BATCH = 100
 
+# Zendesk has at most thirty jobs queued or running, and other programs have some as well.
+JOBS = 20
+
 _DONE = ("completed", "failed", "killed")
 _FIRST_POLL, _LONGEST_POLL = 0.5, 10.0
 
 T = TypeVar("T")
 
 
+@dataclass
+class _Job:
+    """One job: whose records it writes, and what became of it. `result` is None where Zendesk forgot it."""
+
+    id: str
+    records: Sequence[Record]
+    result: Any = None
+
+
 class ZendeskDestination:
     """The user fields of one Zendesk account. A batch is a job, and a job's id is its handle."""
 
     batch_size = BATCH
+    at_once = BATCH * JOBS
 
     def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
         url, email, token = required(
@@ -59,17 +83,38 @@ class ZendeskDestination:
     def calls(self) -> int:
         return self._session.calls
 
-    def send(self, records: Sequence[Record], note: Callable[[str], None]) -> list[Outcome]:
+    def send(self, records: Sequence[Record], work: Work) -> list[Outcome]:
         bad = {r.contact_id for r in records if self._by_id and not r.contact_id.isdecimal()}
         outcomes = [Outcome(one, "refused", "this is no Zendesk id") for one in sorted(bad)]
         good = [record for record in records if record.contact_id not in bad]
-        if not good:
-            return outcomes
-        users = [self._user(record) for record in good]
+        jobs: list[_Job] = []
+        silent: UnansweredError | None = None
+        unsent = 0
+        for start in range(0, len(good), BATCH):
+            batch = good[start : start + BATCH]
+            try:
+                jobs.append(self._begin(batch, work))
+            except UnansweredError as error:
+                silent, unsent = error, start
+                break
+        if silent is not None:
+            if not jobs:
+                raise silent
+            outcomes += [Outcome(record.contact_id, "failed", str(silent)) for record in good[unsent:]]
+        running = self._await(jobs, work)
+        for job in jobs:
+            why = (
+                "has not ended in time" if job.id in running else "was forgotten before its results were read"
+            )
+            outcomes += self._results(job, f"the job {why}")
+        return outcomes
+
+    def _begin(self, records: Sequence[Record], work: Work) -> _Job:
+        users = [self._user(record) for record in records]
         api = self._client.users
-        job = _call(lambda: api.update(users) if self._by_id else api.create_or_update(users))
-        note(str(job.id))
-        return outcomes + self._results(good, self._await(str(job.id), job))
+        made = _call(lambda: api.update(users) if self._by_id else api.create_or_update(users))
+        work.begun(str(made.id))
+        return _Job(str(made.id), records, made)
 
     def _user(self, record: Record) -> User:
         fields = dict(record.values)
@@ -77,48 +122,58 @@ class ZendeskDestination:
             return User(id=int(record.contact_id), user_fields=fields)
         return User(external_id=record.contact_id, user_fields=fields)
 
-    def _results(self, records: Sequence[Record], job: Any) -> list[Outcome]:
+    def _results(self, job: _Job, otherwise: str) -> list[Outcome]:
         """What the job says of each record, by its place in the batch or by its id."""
-        if job is None:
-            raise UnansweredError("the job's results were gone before they could be read")
+        records = job.records
+        if job.result is None or job.result.status not in _DONE:
+            return [Outcome(record.contact_id, "failed", otherwise) for record in records]
         by_place: dict[int, Mapping[str, Any]] = {}
         by_id: dict[str, Mapping[str, Any]] = {}
-        results = [_plain(result) for result in job.results or []]
+        results = [_plain(result) for result in job.result.results or []]
         for result in results:
             if result.get("index") is not None:
                 by_place[int(result["index"])] = result
             for name in ("id", "external_id"):
                 if result.get(name) is not None:
-                    by_id[f"{name}:{result[name]}".casefold()] = result
+                    by_id[f"{name}:{folded(str(result[name]))}"] = result
         found = []
         for place, record in enumerate(records):
             name = "id" if self._by_id else "external_id"
-            said = by_id.get(f"{name}:{record.contact_id}".casefold()) or by_place.get(place)
+            said = by_id.get(f"{name}:{folded(record.contact_id)}") or by_place.get(place)
             if said is None and not self._by_id and len(results) == len(records):
                 said = results[place]  # older answers: in the order of the batch, without a place
-            found.append(_outcome(record.contact_id, said, job))
+            found.append(_outcome(record.contact_id, said, job.result))
         return found
 
-    def _await(self, job_id: str, job: Any) -> Any:
-        """The job once it has ended; None where Zendesk has forgotten it."""
+    def _await(self, jobs: Sequence[_Job], work: Work) -> set[str]:
+        """Fill in the jobs' results as they end; the ids of those that did not while patience lasted."""
+        running = {job.id: job for job in jobs}
         pause, waited = _FIRST_POLL, 0.0
-        while job is None or job.status not in _DONE:
-            if waited >= self._patience.seconds:
-                raise UnansweredError(f"the job {job_id} has not ended for {waited:.0f} s")
+        while running and waited < self._patience.seconds:
             self._wait(pause)
             waited, pause = waited + pause, min(_LONGEST_POLL, pause * 2)
-            try:
-                job = _call(lambda: self._client.job_status(id=job_id))
-            except _GoneError:
-                return None
-        return job
+            found = self._look(list(running))
+            ended = [one for one in running if one not in found or found[one].status in _DONE]
+            for one in ended:
+                running.pop(one).result = found.get(one)
+            work.ended(ended)
+        return set(running)
+
+    def _look(self, jobs: Sequence[str]) -> Mapping[str, Any]:
+        """These jobs as they are now, by id, without those that Zendesk has forgotten."""
+        try:
+            found: Any = _call(lambda: self._client.job_status(ids=jobs))
+        except _GoneError:
+            return {}
+        return {str(job.id): job for job in found["job_statuses"]}
 
     def settle(self, handle: str) -> None:
-        self._await(handle, None)
+        if self._await([_Job(handle, ())], _NOBODY):
+            raise UnansweredError(f"the job {handle} of an earlier run has not ended yet")
 
     def read(self, contact_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Values]:
         found: dict[str, Values] = {}
-        ours = {one.strip().casefold(): one for one in contact_ids}
+        ours = {folded(one): one for one in contact_ids}
         ids = [one for one in contact_ids if one.isdecimal() or not self._by_id]
         for start in range(0, len(ids), BATCH):
             some = ids[start : start + BATCH]
@@ -129,7 +184,7 @@ class ZendeskDestination:
             )
             for user in users:
                 named = user.id if self._by_id else user.external_id
-                contact_id = ours.get(str(named).strip().casefold())
+                contact_id = ours.get(folded(str(named)))
                 if contact_id is not None:
                     held = _plain(user.user_fields) if user.user_fields else {}
                     found[contact_id] = {name: held.get(name) for name in fields}
@@ -137,6 +192,17 @@ class ZendeskDestination:
 
     def close(self) -> None:
         self._session.close()
+
+
+class _Nobody:
+    """Writes nothing down."""
+
+    def begun(self, handle: str) -> None: ...
+
+    def ended(self, handles: Collection[str]) -> None: ...
+
+
+_NOBODY = _Nobody()
 
 
 class _GoneError(Exception):

@@ -27,6 +27,7 @@ from orchestration.runs import (
     Plan,
     RunError,
     clear_restating,
+    is_restated,
     mark_restating,
     mark_warehouse,
     not_restated,
@@ -89,7 +90,13 @@ def restate_days(settings: Settings, day: date, reason: str) -> None:
             plan = replace(whole, restate_reason=None)
         else:
             console.print(f"Restating {len(plan.days)} days, {plan.start} to {plan.end}: {reason}")
-        _execute(console, settings, plan)
+        try:
+            _execute(console, settings, plan)
+        except NotPublishedError:
+            # A CRM that could not be synced at the end leaves nothing of the restatement to be done.
+            if is_restated(settings, lake, whole):
+                clear_restating(settings)
+            raise
         clear_restating(settings)
     _say_end(console, settings)
 

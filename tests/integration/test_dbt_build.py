@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+import shutil
+from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from orchestration.publishing import publish_syncs, publish_warehouse
+from orchestration.settings import Settings
 from orchestration.validation import baseline
 from orchestration.validation.measures import deciles, difference, forecasts, wilson
 from spark_jobs.contracts import contracts
@@ -72,15 +76,15 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     return found
 
 
-def _put_sync(lake: Lake) -> None:
-    """A sync of two contacts on the day after, one of them of a person who has opted out since."""
-    run = {"crm": "crm", "run_id": "sync1", "as_of": LAST}
+def _put_sync(lake: Lake, run_id: str = "sync1", day: date = HELD_BACK) -> None:
+    """A sync of two contacts, one of them of a person who has opted out since."""
+    run = {"crm": "crm", "run_id": run_id, "as_of": LAST}
     sent = {
         "action": "send",
         "refusals": 0,
         "causes": ["score"],
         "left_alone": [],
-        "attempted_at": at(HELD_BACK),
+        "attempted_at": at(day),
     }
     fates = {2: ("refused", "score: too large"), GONE - 1: ("confirmed", None)}
     rows = [
@@ -90,17 +94,17 @@ def _put_sync(lake: Lake) -> None:
         | {"sequence": place, "status": status, "message": message, "sent_values": "{}"}
         for place, (number, (status, message)) in enumerate(fates.items())
     ]
-    put(lake, "deliveries", HELD_BACK, rows)
+    put(lake, "deliveries", day, rows)
     counts = dict.fromkeys(
         [field.name for field in contracts()["crm_sync"].lake_fields if field.type == "bigint"], 0
     )
     times = {
-        "started_at": at(HELD_BACK),
-        "ended_at": at(HELD_BACK, 13),
+        "started_at": at(day),
+        "ended_at": at(day, 13),
         "status": "failed",
         "reason": "refused",
     }
-    put(lake, "crm_sync", HELD_BACK, [run | counts | times | {"planned": 2, "confirmed": 1, "refused": 1}])
+    put(lake, "crm_sync", day, [run | counts | times | {"planned": 2, "confirmed": 1, "refused": 1}])
 
 
 def _put_validation(lake: Lake) -> None:
@@ -371,6 +375,30 @@ def test_every_sync_and_its_records_fates_are_shown_but_for_who_opted_out(wareho
     assert found == [("sync1", "c2", ["score"], "refused", "score: too large", 0)]
     runs = warehouse.rows("select run_id, status, planned, confirmed, refused from crm.sync_run")
     assert runs == [("sync1", "failed", 2, 1, 1)]
+
+
+def test_what_a_sync_did_is_shown_before_dbt_runs_again(warehouse: Warehouse, tmp_path: Path) -> None:
+    shutil.copytree(warehouse.home, tmp_path / "home")
+    settings = Settings(home=str(tmp_path / "home"))
+    before = publish_warehouse(settings)
+    _put_sync(Lake(settings.home), "sync2", HELD_BACK + timedelta(days=1))
+    after = publish_syncs(settings)
+    assert after is not None
+    grown = {name: rows for name, rows in after.tables.items() if rows != before.tables[name]}
+    assert (grown, after.tables.keys()) == ({"crm.sync_history": 2, "crm.sync_run": 2}, before.tables.keys())
+    columns = "run_id, contact_id, causes, status, message, refusals, attempted_at"
+    with duckdb.connect(after.path, read_only=True) as copy:
+        found = copy.execute(f"select {columns} from crm.sync_history order by 1").fetchall()
+        runs = copy.execute(
+            "select run_id, planned, confirmed, refused from crm.sync_run order by 1"
+        ).fetchall()
+        types = copy.execute("describe crm.sync_history").fetchall()
+    told = ("c2", ["score"], "refused", "score: too large", 0)
+    assert [row[:-1] for row in found] == [("sync1", *told), ("sync2", *told)], "and nobody who opted out"
+    assert found[1][-1] == at(HELD_BACK + timedelta(days=1)).replace(tzinfo=None)
+    assert runs == [("sync1", 2, 1, 1), ("sync2", 2, 1, 1)]
+    assert [row[:2] for row in types] == [row[:2] for row in warehouse.rows("describe crm.sync_history")]
+    assert publish_syncs(settings) == after
 
 
 def test_files_without_a_manifest_do_not_exist(warehouse: Warehouse) -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from orchestration.publishing import published_path
 from orchestration.runs import (
     DAY,
     History,
     Plan,
     RunError,
+    is_restated,
     mark_restating,
     mark_warehouse,
     not_restated,
@@ -130,6 +132,24 @@ def test_a_stopped_restatement_goes_on_where_it_was(tmp_path: Path) -> None:
     for number in (3, 4):
         _publish(lake, day(number), ["a fix"])
     assert not_restated(lake, history, whole) is None
+
+
+def test_a_restatement_is_done_once_its_days_are_published_whatever_fails_after(tmp_path: Path) -> None:
+    settings, lake = Settings(home=str(tmp_path)), Lake(str(tmp_path))
+    lake.declare_first_day(FIRST)
+    for number in range(1, 4):
+        _publish(lake, day(number), [])
+    published_path(settings).parent.mkdir(parents=True)
+    published_path(settings).touch()
+    whole = plan_restate(read_history(settings, lake), day(2), "a fix")
+    mark_restating(settings, day(2), "a fix")
+    mark_warehouse(settings, FIRST)
+    assert not is_restated(settings, lake, whole)
+    _publish(lake, day(2), ["a fix"])
+    _publish(lake, day(3), ["a fix"])
+    assert not is_restated(settings, lake, whole), "the warehouse does not show it"
+    mark_warehouse(settings, day(3))
+    assert is_restated(settings, lake, whole)
 
 
 def _publish(lake: Lake, published: date, reasons: list[str]) -> None:

@@ -7,7 +7,7 @@ import dagster as dg
 from orchestration.activation.apply import Report
 from orchestration.activation.mapping import MappingError
 from orchestration.activation.sync import SyncError, sync_crm
-from orchestration.defs.partitions import SINGLE_RUN, daily
+from orchestration.defs.partitions import SINGLE_RUN, daily, days_of
 from orchestration.defs.resources import POOL, Home, refused
 from orchestration.defs.tables import key
 from orchestration.defs.warehouse.published import CONTACTS
@@ -31,7 +31,13 @@ def sync_asset(crm: str) -> dg.AssetsDefinition:
     def sync(context: dg.AssetExecutionContext, home: Home) -> None:
         started = time.perf_counter()
         try:
-            report = sync_crm(home.settings, crm, context.run.run_id, progress=context.log.info)
+            report = sync_crm(
+                home.settings,
+                crm,
+                context.run.run_id,
+                progress=context.log.info,
+                last_day=days_of(context)[-1],
+            )
         except (SyncError, MappingError) as error:
             raise refused(f"CRM sync: {error}") from error
         counts = _counts(report, time.perf_counter() - started)
@@ -46,8 +52,9 @@ def sync_asset(crm: str) -> dg.AssetsDefinition:
     return sync
 
 
-def _counts(report: Report, seconds: float) -> dict[str, int | float]:
-    return {**report.run.counts, "calls": report.run.calls, "seconds": round(seconds, 2)}
+def _counts(report: Report, seconds: float) -> dict[str, int | float | str]:
+    said = {"not sent": report.not_sent} if report.not_sent else {}
+    return {**report.run.counts, "calls": report.run.calls, "seconds": round(seconds, 2), **said}
 
 
 assets = [sync_asset(crm) for crm in dict.fromkeys(settings().crms)]

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestration.activation.deliveries import Deliveries
+from orchestration.activation.plan import AGAIN
 from orchestration.activation.sync import SyncError
 from tests.fixtures.contact_scores import DAY
 from tests.fixtures.crm_harness import KINDS, Harness, harness
@@ -114,10 +115,12 @@ def test_the_crm_ends_with_the_latest_plans_values(kind: str, steps: list[Step])
         crm.server.pending.clear()
         crm.server.refused = set()
         rows, as_of = rows_of(crm, last, day), DAY + timedelta(days=day)
-        report = crm.sync(rows, as_of)
-        assert report.failure is None
+        assert crm.sync(rows, as_of).failure is None
         crm.untouched()
-        assert crm.plan(rows, as_of).changes == (), "all is confirmed"
+        left = crm.plan(rows, as_of).changes
+        assert {cause for change in left for cause in change.causes} <= {AGAIN}, "all is confirmed"
+        assert crm.sync(rows, as_of).run.counts["planned"] == len(left)
+        assert crm.plan(rows, as_of).changes == ()
         known = crm.known()
         values = {row["contact_id"]: crm.mapping.values(row) for row in rows}
         for place, contact_id in enumerate(crm.ids):

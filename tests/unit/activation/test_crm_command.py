@@ -3,12 +3,13 @@
 import csv
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from orchestration.activation.apply import Report
 from orchestration.activation.deliveries import Deliveries, forget
 from orchestration.activation.journal import Journal
 from orchestration.activation.sync import SyncError, plan_crm, sync_crm
@@ -114,6 +115,48 @@ def test_an_older_warehouse_overwrites_nothing(configured: Settings, tmp_path: P
     assert report.failure is not None
     assert "nothing newer is overwritten" in report.failure
     assert Deliveries(configured.home, CRM).known()["1"].confirmed["score"] == 40.0
+
+
+def synced_on(configured: Settings, days_later: int, last_day: date | None) -> Report:
+    recent = configured.model_copy(update={"crm_stale_days": 3})
+    return sync_crm(recent, CRM, "late", today=DAY + timedelta(days=days_later), last_day=last_day)
+
+
+def test_a_run_over_days_of_the_past_leaves_its_scores_unsent_and_is_no_failure(
+    configured: Settings, tmp_path: Path
+) -> None:
+    stature("apply", "--crm", CRM)
+    publish(tmp_path, [contact("1", 90.0), contact("2", None, unscored_reason="opted_out")])
+    report = synced_on(configured, 10, last_day=DAY)
+    assert report.failure is None
+    assert report.not_sent == f"not sent: the mart is of {DAY}, 10 days old; the next nightly run sends"
+    assert (report.run.status, report.run.reason) == ("stopped", report.not_sent)
+    assert report.run.counts["emptied"] == 1, "an opt-out waits for nothing"
+    publish(tmp_path, [])
+    assert synced_on(configured, 10, last_day=DAY).failure is None
+    assert synced_on(configured, 10, last_day=DAY).text.startswith("not sent: the mart has no contacts")
+
+
+@pytest.mark.parametrize("last_day", [None, DAY + timedelta(days=9)])
+def test_a_stale_mart_fails_a_run_that_was_to_bring_it_up_to_date(
+    configured: Settings, last_day: date | None
+) -> None:
+    report = synced_on(configured, 10, last_day)
+    assert report.not_sent is None
+    assert "10 days ago (at most 3), so nothing is sent" in str(report.failure)
+
+
+def test_a_sync_that_could_not_begin_is_a_run_like_any_other(
+    configured: Settings,
+) -> None:
+    with pytest.raises(SyncError, match="STATURE_SALESFORCE_URL"):
+        sync_crm(configured, "salesforce", "run1")
+    [day] = Lake(configured.home).days("crm_sync")
+    found = Lake(configured.home).read_arrow("crm_sync", day)
+    assert found is not None
+    [row] = found.to_pylist()
+    assert (row["status"], row["planned"]) == ("failed", 0)
+    assert "STATURE_SALESFORCE_URL" in row["reason"]
 
 
 def test_a_plan_that_changes_much_is_stopped_with_its_counts(configured: Settings, tmp_path: Path) -> None:

@@ -263,7 +263,10 @@ def test_one_bad_record_costs_its_batch_a_few_calls_and_nobody_else_their_score(
 def test_a_forgotten_job_is_an_unknown_outcome(zendesk: Harness) -> None:
     zendesk.server.faults.extend(["none", "none", "forget"])
     rows = [zendesk.row(0)]
-    assert "gone before they could be read" in str(zendesk.sync(rows).failure)
+    report = zendesk.sync(rows)
+    assert report.failure == "1 records failed"
+    assert list(report.reasons) == ["the job was forgotten before its results were read"]
+    assert Deliveries(zendesk.settings.home, "zendesk").unsettled() == []
     assert zendesk.held(0)["score"] == 50.0, "it was written all the same"
     assert zendesk.sync(rows).failure is None
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.activation.deliveries import Deliveries
 from orchestration.activation.destination import DestinationError, Record, UnansweredError
 from orchestration.activation.http_endpoint import HttpDestination, look_up
 from orchestration.activation.mapping import CrmMapping
@@ -58,7 +59,7 @@ def destination(server: PeopleServer, secret: str = "top-secret", **more: Any) -
 
 
 def send(to: HttpDestination, contact_id: str, **values: Any) -> tuple[str, str | None]:
-    [outcome] = to.send([Record(contact_id, values)], lambda handle: None)
+    [outcome] = to.send([Record(contact_id, values)], Deliveries("unused", "people"))
     return outcome.fate, outcome.message
 
 

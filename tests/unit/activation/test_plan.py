@@ -140,6 +140,17 @@ def test_an_unknown_outcome_is_sent_again_even_where_nothing_moved() -> None:
     assert only(plan([row], {"1": confirmed(row, uncertain=True)})).causes == ("outcome unknown",)
 
 
+def test_what_a_lost_call_may_have_overwritten_later_is_sent_once_more() -> None:
+    row, other = contact("1", 50.0), MAPPING.values(contact("1", 70.0))
+    assert only(plan([row], {"1": confirmed(row, unanswered=(other,))})).causes == ("once more",)
+    same = MAPPING.values(contact("1", 50.4, day=DAY - timedelta(days=1)))
+    assert plan([row], {"1": confirmed(row, unanswered=(same,))}).changes == (), "it says nothing else"
+    left = contact("1", None, unscored_reason="opted_out")
+    emptied = Known(only(plan([left], {"1": confirmed(row)})).values, unanswered=(other,))
+    again = only(plan([left], {"1": emptied}))
+    assert (again.action, again.privacy, again.causes) == ("empty", True, ("once more",))
+
+
 def test_refused_data_are_tried_five_times_and_then_rest_until_they_change() -> None:
     row, values = contact("1", 60.0), MAPPING.values(contact("1", 60.0))
 
