@@ -30,6 +30,9 @@ class PeopleServer(CrmServer):
         self.records[contact_id]["list"] = asked.json["person"]["list"]
         return Reply(204, "")
 
+    def expire(self) -> Reply:
+        return Reply(401, {"error": "who are you?"})
+
 
 @pytest.fixture
 def server() -> Iterator[PeopleServer]:
