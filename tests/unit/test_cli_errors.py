@@ -1,29 +1,22 @@
 """A user's mistake is one line that says what to do, and never a traceback."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from spark_jobs.lake import Lake
+from tests.fixtures.forked_command import ForkedCommand, forked_command
+from tests.fixtures.whole_home import WholeHome
 
 TODAY = datetime.now(UTC).date()
 
 
-def stature(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("STATURE_", "DAGSTER_"))
-    }
-    return subprocess.run(
-        [sys.executable, "-c", "from orchestration.cli import main; main()", *arguments],
-        env={**kept, "STATURE_HOME": str(home), "COLUMNS": "300", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture(scope="module")
+def stature() -> Iterator[ForkedCommand]:
+    with forked_command() as command:
+        yield command
 
 
 @pytest.mark.parametrize(
@@ -79,7 +72,11 @@ def stature(home: Path, *arguments: str, **environment: str) -> subprocess.Compl
     ],
 )
 def test_a_mistake_is_said_in_one_line(
-    tmp_path: Path, arguments: list[str], environment: dict[str, str], message: str
+    stature: ForkedCommand,
+    tmp_path: Path,
+    arguments: list[str],
+    environment: dict[str, str],
+    message: str,
 ) -> None:
     done = stature(tmp_path / "home", *arguments, **environment)
     assert done.returncode in (1, 2)
@@ -88,14 +85,14 @@ def test_a_mistake_is_said_in_one_line(
     assert not (tmp_path / "home" / "lake").exists(), "a run that cannot start leaves nothing behind"
 
 
-def test_the_demo_leaves_another_history_alone(tmp_path: Path) -> None:
+def test_the_demo_leaves_another_history_alone(stature: ForkedCommand, tmp_path: Path) -> None:
     Lake(str(tmp_path)).declare_first_day(TODAY - timedelta(days=9))
     done = stature(tmp_path, "demo")
     assert done.returncode == 1
     assert "holds another history" in done.stderr
 
 
-def test_a_damaged_ledger_is_reported_day_by_day(tmp_path: Path) -> None:
+def test_a_damaged_ledger_is_reported_day_by_day(stature: ForkedCommand, tmp_path: Path) -> None:
     Lake(str(tmp_path)).commit("ledger_digest", TODAY, [], "run")
     assert stature(tmp_path, "verify").returncode in (0, 1)
     empty = stature(tmp_path / "empty", "verify")
@@ -103,7 +100,7 @@ def test_a_damaged_ledger_is_reported_day_by_day(tmp_path: Path) -> None:
     assert "The ledger holds: 0 publications" in empty.stdout
 
 
-def test_the_commands_are_listed_without_arguments(tmp_path: Path) -> None:
-    listed = stature(tmp_path).stdout
+def test_the_installed_command_lists_its_commands_without_arguments(tmp_path: Path) -> None:
+    listed = WholeHome(tmp_path).stature().stdout
     for command in ("run", "show", "top", "export", "verify", "restate", "demo", "dev"):
         assert f" {command} " in listed
