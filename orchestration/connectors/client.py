@@ -58,6 +58,11 @@ _FAILED_IN_A_ROW = 3  # requests, each given up after all its tries: the host is
 _ERROR_BODY = 500  # characters kept of a body that is no answer to what was asked
 _LATER = 60.0  # seconds to wait where a service says "later" and not when
 
+VALIDATORS = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
+"""What a service says of an answer's version, and how it is asked whether there is another by now."""
+
+_LONGEST_VALIDATOR = 500
+
 
 @dataclass(frozen=True)
 class _Wish:
@@ -72,6 +77,7 @@ class _Wish:
     host: str
     own: bool  # the network's own host, to which credentials go
     noting: tuple[str, ...] = ()  # headers of the answer that go into its `about`
+    earlier: Answer | None = None  # what stands again where the service says that nothing changed
 
 
 @dataclass(frozen=True)
@@ -98,10 +104,12 @@ class Client:
         kept: Callable[[Answer], Answer],
         credentials: Credentials | None = None,
         renew: Callable[[Settings], Credentials] | None = None,
+        earlier: Callable[[str, str], Answer | None] = lambda endpoint, url: None,
         exchange: Exchange | None = None,
         wait: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`earlier` gives the answer of the last pull to an endpoint at an address, as it was stored."""
         self.network = network
         self.settings = settings
         self.base = network.base(settings)
@@ -113,6 +121,7 @@ class Client:
         self._kept = kept
         self._credentials = credentials or Credentials()
         self._renew = renew
+        self._earlier = earlier
         self._exchange = exchange or Exchange(settings)
         self._wait = wait
         self._clock = clock
@@ -132,15 +141,27 @@ class Client:
         json: Any = None,
         form: Form = "json",
         noting: tuple[str, ...] = (),
+        revalidate: bool = False,
     ) -> Answer:
         """One answer. `form`: what the body must be; text takes anything (feeds). `noting`: headers of the
-        answer, by the name under which they then stand in its `about`.
+        answer, by the name under which they then stand in its `about`. `revalidate`: where the service says
+        that nothing changed since the last pull, that pull's answer stands again, as it was stored.
 
         AnswerError, ConnectorError.
         """
         request = self._request(path_or_url, params, headers, method, json)
         wish = replace(self._wish(endpoint, request, about, form), noting=noting)
-        return self._ask(wish).answer
+        return self._ask(self._revalidating(wish) if revalidate else wish).answer
+
+    def _revalidating(self, wish: _Wish) -> _Wish:
+        """The request with what the service said of the version that we have."""
+        noting, earlier = (*wish.noting, *VALIDATORS), self._earlier(wish.endpoint, wish.url)
+        told = earlier.about if earlier is not None else {}
+        known = {VALIDATORS[name]: told[name] for name in VALIDATORS if name in told}
+        if not known or any(len(value) > _LONGEST_VALIDATOR for value in known.values()):
+            return replace(wish, noting=noting)
+        wish.request.headers = {**(wish.request.headers or {}), **known}
+        return replace(wish, noting=noting, earlier=earlier)
 
     def pages(
         self,
@@ -268,6 +289,8 @@ class Client:
         except RequestRefusedError as refused:
             raise AnswerError(f"{wish.endpoint}: {refused}") from None
         self._failed_in_a_row[wish.host] = 0
+        if reply.status == 304 and wish.earlier is not None:
+            reply = _again(wish.earlier, reply)
         if not 200 <= reply.status < 300:
             message = f"{wish.endpoint}: the service answered {reply.status}"
             if reply.status == 401 and (secrets := self._secrets()):
@@ -393,3 +416,10 @@ class Client:
         self._failed_in_a_row[wish.host] = failed
         if wish.own and (failed >= _FAILED_IN_A_ROW or (fault.kind == "connection" and not self.answered)):
             raise NetworkDownError(f"{self.network.name} is down: {wish.endpoint}: {fault}.") from None
+
+
+def _again(earlier: Answer, reply: Reply) -> Reply:
+    """What an unchanged answer would have been, whole."""
+    said = {name.lower(): earlier.about[name] for name in VALIDATORS if name in earlier.about}
+    headers = {**said, **reply.headers, "content-type": "text/plain; charset=utf-8"}
+    return Reply(earlier.status, headers, earlier.body.encode(), reply.url)

@@ -128,7 +128,8 @@ def pull(client: Client, asked: Asked) -> None:
     blogs = json.dumps(sorted({feed.blog for feed in feeds}))
     for feed in feeds:
         with client.apart(f"feed of {feed.blog}"):
-            client.get("feed", feed.url, about={"blog": feed.blog, "blogs": blogs}, form="text")
+            about = {"blog": feed.blog, "blogs": blogs}
+            client.get("feed", feed.url, about=about, form="text", revalidate=True)
 
 
 def check(client: Client) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,17 @@ from dlt.extract import DltSource
 from orchestration.connectors import pulling
 from orchestration.connectors.answers import Answer
 from orchestration.connectors.asking import whom
+from orchestration.connectors.client import VALIDATORS
 from orchestration.connectors.exchange import Exchange
 from orchestration.connectors.journal import Journal
-from orchestration.connectors.mapped import ANSWER_SCHEMA, map_day, table_of
+from orchestration.connectors.mapped import ANSWER_SCHEMA, map_day, read_answers, table_of
 from orchestration.connectors.network import Asked, NetworkModule
 from orchestration.connectors.pull import pull_day, workspace
 from orchestration.connectors.reports import Landing, LandingReport, named
 from orchestration.home import machine_folder
 from orchestration.settings import Settings
 from spark_jobs.jobs.conform_files import ANSWERS
-from spark_jobs.lake import Manifest
+from spark_jobs.lake import Lake, Manifest
 
 MISSED = "missed"
 """Note of a raw manifest: why nothing could be had of that day."""
@@ -103,11 +104,18 @@ class _Day:
             return self._missed(day, down, {}), down
         now = datetime.fromtimestamp(self.clock(), UTC)
         with Journal(journal_path(settings, name, day), now) as journal:
-            since = pulling.first_moment(self.module.NETWORK, day, self._before(day))
+            before = self._before(day)
+            since = pulling.first_moment(self.module.NETWORK, day, before)
             until = min(pulling.midnight(day + timedelta(days=1)), journal.started)
             accounts = whom(settings, lake, name, day)
             client = pulling.make_client(
-                self.module, settings, journal, exchange=self.exchange, wait=self.wait, clock=self.clock
+                self.module,
+                settings,
+                journal,
+                earlier=_Earlier(lake, name, before).find,
+                exchange=self.exchange,
+                wait=self.wait,
+                clock=self.clock,
             )
             asked = Asked(day, since, until, accounts, settings.reaction_days, settings)
             outcome = pulling.pull(self.module, client, asked)
@@ -142,6 +150,25 @@ class _Day:
         landing.lake.commit(landing.raw, day, [], landing.run_id, notes)
         landing.lake.commit(table_of(landing.source), day, [], landing.run_id, {MISSED: why[:300]})
         return landing.report(day, [], 0, (f"missed, and caught up by a later day: {why}",))
+
+
+class _Earlier:
+    """The answers of the last pull of which the service said which version they are; read when asked for."""
+
+    def __init__(self, lake: Lake, network: str, before: Mapping[date, Manifest]) -> None:
+        had = [manifest for _, manifest in sorted(before.items()) if MISSED not in manifest.notes]
+        self._lake, self._network, self._last = lake, network, had[-1] if had else None
+        self._answers: dict[tuple[str, str], Answer] | None = None
+
+    def find(self, endpoint: str, url: str) -> Answer | None:
+        if self._answers is None:
+            found = read_answers(self._lake, self._network, self._last) if self._last else ()
+            self._answers = {
+                (answer.endpoint, answer.url): answer
+                for answer in found
+                if answer.ok and not VALIDATORS.keys().isdisjoint(answer.about)
+            }
+        return self._answers.get((endpoint, url))
 
 
 def told(mapped: Manifest) -> list[str]:
