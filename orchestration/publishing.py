@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.settings import Settings
-from spark_jobs.lake import Lake
+from spark_jobs.lake import Lake, to_disk
 
 SCHEMAS = ("core", "bi", "crm")
 SYNCS = {"sync_history": ("stg_deliveries", "deliveries"), "sync_run": ("stg_crm_sync", "crm_sync")}
@@ -98,13 +98,13 @@ def _fresh(published: Path) -> Path:
 
 
 def _swapped_in(fresh: Path, published: Path, tables: dict[str, int]) -> PublishedCopy:
-    _to_disk(fresh)
+    to_disk(fresh)
     # Readers open it read-only; a tool that asks for more is told so at once.
     fresh.chmod(0o444)
     # What somebody may have written beside the copy before would be replayed into this one.
     published.with_name(published.name + ".wal").unlink(missing_ok=True)
     os.replace(fresh, published)
-    _to_disk(published.parent)
+    to_disk(published.parent)
     return PublishedCopy(str(published), tables, published.stat().st_size)
 
 
@@ -220,11 +220,3 @@ def _remove_unfinished(folder: Path) -> None:
             shutil.rmtree(leftover)
         else:
             leftover.unlink()
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

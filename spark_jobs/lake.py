@@ -330,7 +330,7 @@ class Lake:
         with self._fs.open(temporary, "wb") as handle:
             handle.write(content)
         if self._local:
-            _to_disk(temporary)
+            to_disk(temporary)
             # The folder is not waited for: a lost rename leaves the old day, which is whole as well.
             os.replace(temporary, path)
         else:
@@ -342,7 +342,7 @@ class Lake:
             return
         for file in manifest.files:
             try:
-                _to_disk(f"{folder}/{file.name}")
+                to_disk(f"{folder}/{file.name}")
             except FileNotFoundError:
                 missing = f"{manifest.table} on {manifest.day}: {file.name} is not in {folder}"
                 raise LakeError(f"{missing}; the day stays as it was.") from None
@@ -374,8 +374,8 @@ def _parse_manifest(path: str, content: bytes) -> Manifest:
         raise LakeError(f"The manifest {path} is damaged: {error!r}.") from error
 
 
-def _to_disk(path: str) -> None:
-    """Wait until a local file's content is on the disk."""
+def to_disk(path: str | os.PathLike[str]) -> None:
+    """Wait until a local file's content, or what a folder lists, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -22,7 +22,7 @@ from fsspec.core import url_to_fs
 from orchestration.activation.journal import AREA, Journal
 from orchestration.activation.mapping import Value, Values
 from orchestration.activation.plan import UNCERTAIN, Change, Known
-from orchestration.ledger.book import arrow_schema
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import Lake
 
 TABLE, RUNS = "deliveries", "crm_sync"

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from orchestration.audiences.campaign import Campaign
 from orchestration.audiences.drawing import CONTROL, INVITED, Drawing, Drawn, Earlier
-from orchestration.ledger.book import arrow_schema
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import Lake
 
 TABLE = "campaign_audience"

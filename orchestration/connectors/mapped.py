@@ -38,7 +38,8 @@ from orchestration.connectors.pulling import BODY_FAULTS, midnight, reading
 from orchestration.connectors.snapshots import settled
 from orchestration.connectors.texts import taxonomy
 from orchestration.settings import Settings
-from spark_jobs.contracts import Dataset, Field, contracts
+from spark_jobs.arrow_schemas import delivered_schema
+from spark_jobs.contracts import Field, contracts
 from spark_jobs.jobs.conform_files import ANSWERS, REFUSED
 from spark_jobs.lake import Lake, LakeError, LakeFile, Manifest
 
@@ -58,11 +59,6 @@ REFUSED_SCHEMA = pa.schema([("reason", pa.string()), ("detail", pa.string()), ("
 _SHARED = (answers, fields, contract_rows, crm, graph_api, hypertext, reactions, replies, sites, snapshots)
 
 _AT_ONCE = 20_000  # rows of a table in memory
-_TYPES: Mapping[str, pa.DataType] = {
-    "string": pa.string(), "double": pa.float64(), "bigint": pa.int64(), "int": pa.int32(),
-    "boolean": pa.bool_(), "timestamp": pa.timestamp("us", "UTC"), "date": pa.date32(),
-    "array<string>": pa.list_(pa.string()), "array<double>": pa.list_(pa.float64()),
-}  # fmt: skip
 
 
 @dataclass
@@ -196,7 +192,7 @@ class _Sheets:
             key = (row.values.get("network"), row.values["account_id"])
             self.accounts.setdefault(key, {}).update(said)
         else:
-            self._append(row.table, schema_of(dataset), row.values)
+            self._append(row.table, delivered_schema(dataset), row.values)
         return None
 
     def refuse(self, refused: Refused, at: int) -> None:
@@ -207,7 +203,7 @@ class _Sheets:
     def close(self) -> Iterator[tuple[str, Path, int]]:
         """Name, path and number of rows of each file."""
         for account in self.accounts.values():
-            self._append("accounts", schema_of(self._datasets["accounts"]), account)
+            self._append("accounts", delivered_schema(self._datasets["accounts"]), account)
         for name in sorted(self._columns):
             self._flush(name)
             self._writers[name].close()
@@ -233,11 +229,6 @@ class _Sheets:
             writer.write_table(pa.Table.from_arrays(arrays, schema=writer.schema))
         for held in columns.values():
             held.clear()
-
-
-def schema_of(dataset: Dataset) -> pa.Schema:
-    """The columns that a delivery carries, as Arrow has them."""
-    return pa.schema([(f.name, _TYPES[f.type]) for f in dataset.input_fields])
 
 
 def _unfit(column: Field, value: Any) -> str | None:

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.ledger.form import LedgerError, digest_of
-from spark_jobs.contracts import FieldType, contract
 from spark_jobs.lake import Lake, LakeFile
-
-_ARROW: Mapping[FieldType, pa.DataType] = {
-    "string": pa.string(),
-    "double": pa.float64(),
-    "bigint": pa.int64(),
-    "int": pa.int32(),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-    "date": pa.date32(),
-    "array<string>": pa.list_(pa.string()),
-    "array<double>": pa.list_(pa.float64()),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +96,6 @@ def read_keys(lake: Lake) -> dict[str, bytes]:
             pairs = zip(found["person_id"].to_pylist(), found["key"].to_pylist(), strict=True)
             keys.update((person, bytes.fromhex(key)) for person, key in pairs)
     return keys
-
-
-def arrow_schema(table: str) -> pa.Schema:
-    """The columns inside a lake table's files, as its contract orders and types them."""
-    return pa.schema([(f.name, _ARROW[f.type]) for f in contract(table).lake_fields])
 
 
 def file_revision(lake: Lake, table: str, day: date, file: LakeFile) -> int:

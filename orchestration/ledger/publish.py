@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.ledger.book import Book, Digest, arrow_schema, file_revision, read_keys
+from orchestration.ledger.book import Book, Digest, file_revision, read_keys
 from orchestration.ledger.form import KEY_BYTES, LedgerError, canonical_rows, leaf_of, salt_of
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import Lake, LakeFile, Manifest
 
 # daily_score comes last: who sees its rows finds their parts beside them.

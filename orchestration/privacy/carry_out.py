@@ -19,7 +19,6 @@ import pyarrow as pa
 
 from orchestration.connectors import watch
 from orchestration.home import machine_folder
-from orchestration.ledger.book import arrow_schema
 from orchestration.privacy.cleaning import (
     clean_lake,
     clean_raw,
@@ -43,6 +42,7 @@ from orchestration.privacy.reporting import REBUILT, Records, Report, write_repo
 from orchestration.publishing import warehouse_path
 from orchestration.runs import mark_warehouse
 from orchestration.settings import Settings
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.erasure import (
     ERASE,
     OPT_IN,

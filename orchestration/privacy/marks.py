@@ -13,8 +13,8 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from orchestration.ledger.book import arrow_schema
 from orchestration.privacy.people import Belongings
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.erasure import (
     ERASE,
     OPT_IN,

@@ -19,8 +19,8 @@ from typing import Any
 import pyarrow as pa
 from fsspec.core import url_to_fs
 
-from orchestration.ledger.book import arrow_schema
 from orchestration.privacy.marks import ErasedMark
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import Lake
 
 REPORT, AREA = "privacy_report", "erasing"

@@ -18,9 +18,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from orchestration.ledger.book import arrow_schema
 from orchestration.quality.measure import Table, connection, relation
 from orchestration.validation.measures import HORIZON_DAYS, MINIMUM_REACTIONS
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.graph.pagerank import pagerank
 from spark_jobs.lake import Lake
 

@@ -16,9 +16,10 @@ from orchestration.publishing import publish_syncs, publish_warehouse
 from orchestration.settings import Settings
 from orchestration.validation import baseline
 from orchestration.validation.measures import deciles, difference, forecasts, wilson
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.contracts import contracts
 from spark_jobs.lake import Lake
-from tests.fixtures.lake_days import FIRST, Community, at, days_from, put, schema
+from tests.fixtures.lake_days import FIRST, Community, at, days_from, put
 from tests.fixtures.warehouse import MARTS, Warehouse, failures
 
 COMMUNITY = Community(people=40)
@@ -55,7 +56,9 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         for n in range(2)
     ]
     # As written before the contract had its newest columns.
-    older = pa.Table.from_pylist(events, schema("service_events")).drop_columns(["deleted", "updated_at"])
+    older = pa.Table.from_pylist(events, arrow_schema("service_events")).drop_columns(
+        ["deleted", "updated_at"]
+    )
     lake.write_arrow("service_events", DAYS[1], older, "test")
     put(lake, "check_result", HELD_BACK, [_failed_check()])
     _put_validation(lake)
@@ -115,7 +118,7 @@ def _put_validation(lake: Lake) -> None:
         {"network": "forum", "actor_account_id": f"p{a}", "target_account_id": f"p{b}", "since": at(FIRST)}
         for a, b in sorted(pairs)
     ]
-    follows = pa.Table.from_pylist(ends, schema("follow_state"))
+    follows = pa.Table.from_pylist(ends, arrow_schema("follow_state"))
     lake.write_arrow("follow_state", EVALUATED, follows, "test", {"whole": True})
     came = {"crm": "crm", "source": "test", "kind": "referral", "occurred_at": at(LAST)}
     put(lake, "outcomes", LAST, [came | {"outcome_id": f"o{n}", "contact_id": f"c{n}"} for n in REFERRING])

@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import MANIFEST, Lake
-from tests.fixtures.lake_days import FIRST, SCORE_TABLES, Community, at, days_from, put, schema
+from tests.fixtures.lake_days import FIRST, SCORE_TABLES, Community, at, days_from, put
 from tests.fixtures.warehouse import Warehouse, failures
 
 COMMUNITY = Community(people=20)
@@ -61,7 +62,7 @@ def _erase(lake: Lake, number: int, days: list[date]) -> None:
             if rows is not None and rows.num_rows:
                 telling = columns.get(table, ["person_id"])
                 kept = [row for row in rows.to_pylist() if not mine & {row[column] for column in telling}]
-                lake.write_arrow(table, day, pa.Table.from_pylist(kept, schema(table)), "erase")
+                lake.write_arrow(table, day, pa.Table.from_pylist(kept, arrow_schema(table)), "erase")
 
 
 def _request(lake: Lake, day: date, number: int, request: str) -> None:

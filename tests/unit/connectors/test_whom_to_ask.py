@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from orchestration.connectors.asking import whom
-from orchestration.connectors.mapped import schema_of
 from orchestration.connectors.network import ConnectorError
 from orchestration.connectors.watch import FILE, change, forget, parse, watched
 from orchestration.settings import Settings
+from spark_jobs.arrow_schemas import delivered_schema
 from spark_jobs.contracts import contract
 from spark_jobs.erasure import erasure_salt, mark, subject
 from spark_jobs.lake import Lake
@@ -34,7 +34,7 @@ def lake(settings: Settings) -> Lake:
 
 def write(lake: Lake, table: str, *rows: dict[str, Any], day: date = DAY) -> None:
     """Rows of an input table, as the lake has them."""
-    lake.write_arrow(table, day, pa.Table.from_pylist(list(rows), schema_of(contract(table))), "test")
+    lake.write_arrow(table, day, pa.Table.from_pylist(list(rows), delivered_schema(contract(table))), "test")
 
 
 def account(account_id: str, handle: str) -> dict[str, Any]:

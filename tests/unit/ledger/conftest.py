@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from orchestration.ledger.book import arrow_schema
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import Lake
 
 FIRST = date(2026, 1, 1)

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from orchestration.ledger import LedgerError, PublishedDay, publish_days, verify
-from orchestration.ledger.book import Book, arrow_schema
+from orchestration.ledger.book import Book
 from orchestration.ledger.publish import SCORE_TABLES
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import Lake, LakeFile, Manifest
 
 Scorer = Callable[..., None]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from orchestration.ledger import publish_days, verify
-from orchestration.ledger.book import arrow_schema
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import Lake
 
 Scorer = Callable[..., None]

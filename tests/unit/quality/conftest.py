@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from orchestration.ledger.book import arrow_schema
 from orchestration.quality.measure import PUBLISHED_COLUMNS
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import Lake
 
 FIRST = date(2026, 1, 1)

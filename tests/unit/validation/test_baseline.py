@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 
 from orchestration.validation.baseline import TABLE, due_days, measure, update
+from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import Lake
-from tests.fixtures.lake_days import at, put, schema
+from tests.fixtures.lake_days import at, put
 
 FIRST = date(2026, 1, 5)
 DAY = date(2026, 1, 31)
@@ -109,7 +110,7 @@ def lake_with(root: Path) -> Lake:
     # The state is whole two days before; what happened since then is in the activities alone.
     stood = [follow(actor, target) for actor, target in [*follows[1:], ("z", "b")]]
     lake.write_arrow(
-        "follow_state", day(-2), pa.Table.from_pylist(stood, schema("follow_state")), "test", WHOLE
+        "follow_state", day(-2), pa.Table.from_pylist(stood, arrow_schema("follow_state")), "test", WHOLE
     )
     put(lake, "follow_state", DAY, [])
     return lake
