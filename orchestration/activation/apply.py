@@ -12,6 +12,7 @@ from orchestration.activation.deliveries import Answer, Deliveries, SyncRun
 from orchestration.activation.destination import (
     Destination,
     DestinationError,
+    MissingFieldError,
     Outcome,
     Record,
     UnansweredError,
@@ -38,6 +39,7 @@ class Report:
     failure: str | None
     reasons: Mapping[str, int]  # what the CRM said, by how often
     not_sent: str | None = None
+    not_read: bool = False  # the CRM cannot be read, so only its own word says what arrived
 
     @property
     def text(self) -> str:
@@ -47,7 +49,8 @@ class Report:
         counts = self.run.counts
         names = ("confirmed", "emptied", "refused", "given_up", "failed", "unchanged")
         said = ", ".join(f"{counts.get(name, 0):,} {name.replace('_', ' ')}" for name in names)
-        return f"{said}; {self.run.calls:,} calls of at most {self.run.batch_size:,} records"
+        read = "; nothing was read back, for this CRM cannot be read" if self.not_read else ""
+        return f"{said}; {self.run.calls:,} calls of at most {self.run.batch_size:,} records{read}"
 
 
 def apply_plan(
@@ -105,7 +108,7 @@ def apply_plan(
         run.status = "stopped" if stopped else "failed" if failure else "done"
         run.reason = failure or not_sent
         deliveries.record(run)
-    return Report(run, failure, dict(sending.reasons.most_common(5)), not_sent)
+    return Report(run, failure, dict(sending.reasons.most_common(5)), not_sent, sending.not_read)
 
 
 def _not_sent(plan: Plan) -> str:
@@ -142,6 +145,7 @@ class _Sending:
         self._guarded = [field.field for field in mapping.fields if field.ours_unless_edited]
         self._confirmed: dict[str, Change] = {}
         self._problems: list[str] = []
+        self.not_read = False
         self.fates: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
 
@@ -149,9 +153,9 @@ class _Sending:
     def failure(self) -> str | None:
         """Why the sync failed, in counts and names of fields: what a CRM says of a record may quote it."""
         problems = list(self._problems)
-        for fate in ("refused", "failed"):
+        for fate in ("refused", "given_up", "failed"):
             if self.fates[fate]:
-                problems.append(f"{self.fates[fate]:,} records {fate}")
+                problems.append(f"{self.fates[fate]:,} records {fate.replace('_', ' ')}")
         return "; ".join(problems) or None
 
     def interrupted(self, error: BaseException) -> None:
@@ -184,16 +188,64 @@ class _Sending:
 
     def _batch(self, batch: Sequence[Change]) -> None:
         left_alone, batch = self._leave_edited(batch)
+        outcomes, batch = self._without_a_place(batch)
         self._deliveries.intend(self._run, batch, left_alone)
+        said = {outcome.contact_id for outcome in outcomes}
+        writable = self._destination.writable
+        records = [
+            Record(
+                change.contact_id,
+                {k: v for k, v in change.values.items() if writable is None or k in writable},
+            )
+            for change in batch
+            if change.contact_id not in said
+        ]
         # Where people took over all that a record would be sent, there is nothing to ask the CRM for.
-        outcomes = [Outcome(change.contact_id, "confirmed") for change in batch if not change.values]
-        records = [Record(change.contact_id, change.values) for change in batch if change.values]
+        outcomes += [Outcome(record.contact_id, "confirmed") for record in records if not record.values]
         try:
-            outcomes += self._destination.send(records, self._deliveries) if records else []
+            outcomes += self._send([record for record in records if record.values])
         except (UnansweredError, DestinationError) as error:
-            self._answer(batch, [*outcomes, *(Outcome(r.contact_id, "failed", str(error)) for r in records)])
+            outcomes += error.outcomes
+            said = {outcome.contact_id for outcome in outcomes}
+            rest = [record for record in records if record.contact_id not in said]
+            self._answer(batch, [*outcomes, *(Outcome(r.contact_id, "failed", str(error)) for r in rest)])
             raise
         self._answer(batch, outcomes)
+
+    def _send(self, records: Sequence[Record]) -> list[Outcome]:
+        """Send; a field that the CRM does not have and that is only to be emptied is empty already."""
+        while records:
+            try:
+                return self._destination.send(records, self._deliveries)
+            except MissingFieldError as error:
+                if any(record.values.get(error.field) is not None for record in records):
+                    raise
+                before = sum(len(record.values) for record in records)
+                records = [
+                    Record(r.contact_id, {k: v for k, v in r.values.items() if k != error.field})
+                    for r in records
+                ]
+                if sum(len(record.values) for record in records) == before:
+                    raise
+        return []
+
+    def _without_a_place(self, batch: Sequence[Change]) -> tuple[list[Outcome], list[Change]]:
+        """Fields that were written once, and that the mapping's request has no place for any more.
+
+        They keep what the books say of them. A privacy emptying that cannot reach them is refused.
+        """
+        writable = self._destination.writable
+        if writable is None:
+            return [], list(batch)
+        refused, kept = [], []
+        for change in batch:
+            out = sorted(set(change.values) - writable)
+            if out and change.privacy:
+                why = f"the mapping's request has no place for {out[0]}, which holds a value: put it back"
+                refused.append(Outcome(change.contact_id, "refused", why))
+            values = {**change.values, **({} if change.privacy else {n: change.before.get(n) for n in out})}
+            kept.append(replace(change, values=values))
+        return refused, kept
 
     def _answer(self, batch: Sequence[Change], outcomes: Sequence[Outcome]) -> None:
         said = {outcome.contact_id: outcome for outcome in outcomes}
@@ -242,34 +294,43 @@ class _Sending:
         """
         if there is None or there == "":
             return False
-        ours: list[Values] = [change.before, change.values]
-        return all(differences(self._mapping, {name: own.get(name)}, {name: there}) for own in ours)
+        ours: list[Values] = [change.before, change.values, *change.unanswered]
+        return all(differences({name: own.get(name)}, {name: there}) for own in ours)
 
     def read_back(self, count: int) -> None:
         """Read a sample of what was confirmed; what did not arrive is not confirmed after all."""
-        chosen = sample(list(self._confirmed), count, self._run.run_id)
+        written = {one: change.values for one, change in self._confirmed.items() if change.values}
+        chosen = sample(written, count, self._run.run_id)
         if not chosen:
             return
+        writable = self._destination.writable
+        names = [name for name in self._mapping.names if writable is None or name in writable]
         try:
-            found = self._destination.read(chosen, self._mapping.names)
+            found = self._destination.read(chosen, names)
         except (UnansweredError, DestinationError) as error:
             self._problems.append(f"what was written could not be read back: {error}")
+            # They are sent and looked at again, until somebody could look.
+            self._revoke(chosen, f"could not be read back: {error}")
             return
         if found is None:
+            self.not_read = True
             return
         missing: Counter[str] = Counter()
         for contact_id in chosen:
-            sent = self._confirmed[contact_id].values
-            missing.update(differences(self._mapping, sent, found.get(contact_id, {})))
+            sent = {name: value for name, value in written[contact_id].items() if name in names}
+            missing.update(differences(sent, found.get(contact_id, {})))
         if not missing:
             return
-        names = ", ".join(f"{name} ({count} of {len(chosen)})" for name, count in missing.most_common())
-        message = f"did not arrive, though the CRM confirmed it: {names}"
+        named = ", ".join(f"{name} ({count} of {len(chosen)})" for name, count in missing.most_common())
+        message = f"did not arrive, though the CRM confirmed it: {named}"
         self._problems.append(f"{message}. Does the field exist there, and may this account write it?")
         # The sample stands for all: nothing of this run is known to have arrived whole.
-        failed = [Answer(contact_id, "failed", message) for contact_id in self._confirmed]
-        self.fates["failed"] += len(failed)
-        for change in self._confirmed.values():
-            self.fates["emptied" if change.action == "empty" else "confirmed"] -= 1
-        self.reasons[message] += len(failed)
-        self._deliveries.answer(failed)
+        self._revoke(list(self._confirmed), message)
+
+    def _revoke(self, contact_ids: Sequence[str], message: str) -> None:
+        """Take back what counted as confirmed."""
+        self.fates["failed"] += len(contact_ids)
+        for contact_id in contact_ids:
+            self.fates["emptied" if self._confirmed[contact_id].action == "empty" else "confirmed"] -= 1
+        self.reasons[message] += len(contact_ids)
+        self._deliveries.answer([Answer(contact_id, "failed", message) for contact_id in contact_ids])

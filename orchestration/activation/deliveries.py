@@ -8,10 +8,11 @@ journal is folded into the lake.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -40,6 +41,8 @@ _LONGEST_MESSAGE = 500
 
 # No call is carried out later than so many days after it was sent.
 _LATE_DAYS = 3
+
+_TICK = timedelta(microseconds=1)
 
 _NEEDED = ("status", "sent_values", "left_alone", "refusals", "causes")
 
@@ -75,6 +78,7 @@ class Deliveries:
         self.crm = crm
         self._lake = Lake(home)
         self._journal = Journal(home, crm)
+        self._latest: datetime | None = None
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -157,12 +161,14 @@ class Deliveries:
 
     def intend(self, run: SyncRun, changes: Sequence[Change], theirs: Mapping[str, Iterable[str]]) -> None:
         """Write down what is about to be sent; `theirs` are fields left out, by contact."""
+        # What is sent later is later here too, also where the clock was set back.
+        self._latest = max(datetime.now(UTC), self._last_attempt() + _TICK)
         self._journal.add(
             {
                 "kind": "intents",
                 "run_id": run.run_id,
                 "as_of": run.as_of,
-                "at": datetime.now(UTC),
+                "at": self._latest,
                 "records": [
                     {
                         "contact_id": change.contact_id,
@@ -177,6 +183,23 @@ class Deliveries:
                 ],
             }
         )
+
+    def _last_attempt(self) -> datetime:
+        if self._latest is None:
+            days = self._lake.days(TABLE)
+            newest = self._lake.read_arrow(TABLE, days[-1], ["attempted_at"]) if days else None
+            found = pc.max(newest["attempted_at"]).as_py() if newest is not None and newest.num_rows else None
+            self._latest = found.replace(tzinfo=UTC) if found else datetime.min.replace(tzinfo=UTC)
+        return self._latest
+
+    def own_id(self, run_id: str) -> str:
+        """This id, or where a sync of this CRM has it already, the same with a number."""
+        days = self._lake.days(RUNS)[-2:]
+        found = [self._lake.read_arrow(RUNS, day, ["crm", "run_id"]) for day in days]
+        rows = [row for table in found if table is not None and table.num_rows for row in table.to_pylist()]
+        taken = {row["run_id"] for row in rows if row["crm"] == self.crm}
+        numbers = (f"{run_id}-{number}" for number in itertools.count(2))
+        return next(one for one in itertools.chain([run_id], numbers) if one not in taken)
 
     def answer(self, answers: Iterable[Answer]) -> None:
         """Write down what the CRM said. A later answer about the same record replaces an earlier one."""
@@ -205,12 +228,14 @@ class Deliveries:
             by_day.setdefault(row["attempted_at"].date(), []).append(row)
         for day, found in by_day.items():
             run_id = found[0]["run_id"]
+            # The moment tells two syncs of one run apart.
+            mark = f"{self.crm}/{run_id}/{min(row['attempted_at'] for row in found).isoformat()}"
             manifest = self._lake.manifest(TABLE, day)
             files = list(manifest.files) if manifest else []
-            if any(file.extra.get("sync") == f"{self.crm}/{run_id}" for file in files):
+            if any(file.extra.get("sync") == mark for file in files):
                 continue
             file = self._lake.put_parquet(TABLE, day, _arrow(TABLE, [_lake_row(self.crm, r) for r in found]))
-            marked = type(file)(file.name, file.rows, file.bytes, {"sync": f"{self.crm}/{run_id}"})
+            marked = type(file)(file.name, file.rows, file.bytes, {"sync": mark})
             self._lake.commit(TABLE, day, [*files, marked], run_id)
         self._journal.clear()
         return len(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -12,11 +12,27 @@ from orchestration.activation.mapping import Values
 Fate = Literal["confirmed", "refused", "failed"]
 
 
-class DestinationError(Exception):
+class EndedError(Exception):
+    """Sending that came to no end. `outcomes` are those of the records of which something is known."""
+
+    def __init__(self, message: str, outcomes: Sequence[Outcome] = ()) -> None:
+        super().__init__(message)
+        self.outcomes = tuple(outcomes)
+
+
+class DestinationError(EndedError):
     """The sync cannot go on until somebody does something; says what. What was not sent stays as it is."""
 
 
-class UnansweredError(Exception):
+class MissingFieldError(DestinationError):
+    """The CRM does not have one of the fields."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class UnansweredError(EndedError):
     """A call that brought no answer after all tries. Whether it arrived is not known."""
 
 
@@ -53,11 +69,13 @@ class Destination(Protocol):
     """One CRM, open for writing.
 
     `batch_size`: records that one of its calls may carry. `at_once`: records that `send` is given at a time;
-    their fates are written down together. `calls` counts its requests, repeated ones included.
+    their fates are written down together. `writable`: the fields it has a place for; None: any.
+    `calls` counts its requests, repeated ones included.
     """
 
     batch_size: int
     at_once: int
+    writable: frozenset[str] | None
 
     @property
     def calls(self) -> int:
@@ -82,6 +100,24 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+class Ids:
+    """Ids as we know them, found by what a CRM calls their records."""
+
+    def __init__(self, ids: Iterable[str], fold: Callable[[str], str] | None = None) -> None:
+        self._fold = fold or folded
+        self._exact = set(ids)
+        alike: dict[str, list[str]] = {}
+        for one in self._exact:
+            alike.setdefault(self._fold(one), []).append(one)
+        # Two that only differ in what a CRM may change are two records, if anybody's.
+        self._folded = {key: found[0] for key, found in alike.items() if len(found) == 1}
+
+    def find(self, name: object) -> str | None:
+        """Our id for the CRM's; None where it is none of ours."""
+        text = str(name)
+        return text if text in self._exact else self._folded.get(self._fold(text))
 
 
 def folded(contact_id: str) -> str:

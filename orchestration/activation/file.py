@@ -16,6 +16,7 @@ class FileDestination:
     """One file a batch in `<home>/activation/<crm>/outbox`, there whole or not at all."""
 
     batch_size = at_once = 50_000
+    writable: frozenset[str] | None = None
 
     def __init__(self, home: str, crm: str, run_id: str) -> None:
         self.calls = 0

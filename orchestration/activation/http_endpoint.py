@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from orchestration.activation.destination import DestinationError, Outcome, Record, Work
+from orchestration.activation.destination import DestinationError, Outcome, Record, UnansweredError, Work
 from orchestration.activation.mapping import CrmMapping, Endpoint, Value, Values
 from orchestration.activation.opening import Wait, secret
 from orchestration.activation.patience import Patience, TransientError
@@ -20,6 +20,8 @@ from orchestration.settings import Settings
 
 # Few enough that not much is asked again after a crash.
 AT_ONCE = 50
+# So many records in a row without an answer, or shut out before any was let in, are about the CRM.
+_SILENT = 3
 
 _PLACE = re.compile(r"\{([^{}]+)\}")
 _STEP = re.compile(r"([^.\[\]]+)(?:\[([^=\]]+)=([^\]]*)\])?(?:\.|$)")
@@ -37,6 +39,8 @@ class HttpDestination:
         self.calls = 0
         self._send, self._read = mapping.send, mapping.read
         self._check(mapping)
+        self.writable: frozenset[str] | None = frozenset(mapping.names)
+        self._let_in, self._shut_out = False, 0
         headers = {mapping.secret_header: secret(settings, crm)} if mapping.secret_header else {}
         self._patience = Patience(settings.crm_patience, wait)
         self._client = httpx.Client(
@@ -57,11 +61,34 @@ class HttpDestination:
             raise DestinationError(f"the mapping's request does not mention the field {missing[0]}")
 
     def send(self, records: Sequence[Record], work: Work) -> list[Outcome]:
-        return [self._one(record) for record in records]
+        outcomes: list[Outcome] = []
+        silent = 0
+        for record in records:
+            try:
+                outcomes.append(self._one(record))
+                silent = 0
+            except DestinationError as error:
+                raise DestinationError(str(error), outcomes) from error
+            except UnansweredError as error:
+                # What this record does to the CRM, another need not: only several in a row are an outage.
+                outcomes.append(Outcome(record.contact_id, "failed", str(error)))
+                silent += 1
+                if silent >= _SILENT or silent == len(records):
+                    raise UnansweredError(str(error), outcomes) from error
+        return outcomes
 
     def _one(self, record: Record) -> Outcome:
+        if record.contact_id in (".", ".."):
+            return Outcome(record.contact_id, "refused", "this is no id: in an address it leads elsewhere")
         values = {"contact_id": record.contact_id, **record.values}
         response = self._call(self._send, values, _without(self._send.body, set(record.values)))
+        if response.status_code == 403:
+            # Of one record it is about that record. Of the first ones it is about us.
+            self._shut_out += 1
+            if not self._let_in and self._shut_out >= _SILENT:
+                raise _not_let_in(403)
+            return Outcome(record.contact_id, "refused", _reason(response))
+        self._let_in = True
         if response.is_success:
             return Outcome(record.contact_id, "confirmed")
         return Outcome(record.contact_id, "refused", _reason(response))
@@ -108,16 +135,21 @@ class HttpDestination:
             raise TransientError(f"rate limit ({response.status_code})", told)
         if response.status_code >= 500:
             raise TransientError(f"answered {response.status_code}")
-        if response.status_code in (401, 403):
-            raise DestinationError(
-                f"the CRM does not let us in ({response.status_code}): look at STATURE_CRM_SECRETS"
-            )
+        if "text/html" in response.headers.get("Content-Type", "") and response.is_success:
+            # A log-in page, a proxy's: not the CRM's word about the record.
+            raise TransientError(f"answered {response.status_code} with a web page")
+        if response.status_code == 401:
+            raise _not_let_in(401)
         if response.is_redirect:
             raise DestinationError("the CRM answers with a redirect; is the address in the mapping right?")
         return response
 
     def close(self) -> None:
         self._client.close()
+
+
+def _not_let_in(status: int) -> DestinationError:
+    return DestinationError(f"the CRM does not let us in ({status}): look at STATURE_CRM_SECRETS")
 
 
 def look_up(body: Any, place: str) -> Value:

@@ -18,7 +18,14 @@ from hubspot.crm.objects import (
 )
 from hubspot.crm.objects.exceptions import ApiException
 
-from orchestration.activation.destination import DestinationError, Outcome, Record, Work, folded
+from orchestration.activation.destination import (
+    DestinationError,
+    Ids,
+    MissingFieldError,
+    Outcome,
+    Record,
+    Work,
+)
 from orchestration.activation.mapping import CrmMapping, Value, Values
 from orchestration.activation.opening import Wait, required
 from orchestration.activation.patience import Patience, TransientError
@@ -47,6 +54,7 @@ class HubSpotDestination:
     """One kind of object of one HubSpot account."""
 
     batch_size = at_once = BATCH
+    writable: frozenset[str] | None = None
 
     def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
         [token] = required(crm, hubspot_token=settings.hubspot_token)
@@ -91,27 +99,27 @@ class HubSpotDestination:
         return self._outcomes(records, answer)
 
     def _outcomes(self, records: Sequence[Record], answer: _Answer) -> list[Outcome]:
-        written: set[str] = set()
+        ids = Ids(record.contact_id for record in records)
+        written: set[str | None] = set()
         for result in answer.results or []:
-            written.add(folded(str(result.id)))
-            if self._id_property:
-                written.add(folded(str((result.properties or {}).get(self._id_property))))
-        refused: dict[str, str] = {}
+            name = (result.properties or {}).get(self._id_property) if self._id_property else None
+            written.add(ids.find(name or result.id))
+        refused: dict[str | None, str] = {}
         unnamed = None
         for error in getattr(answer, "errors", None) or []:
-            ids = [one for named in (error.context or {}).values() for one in named]
-            refused.update({folded(str(one)): error.message for one in ids})
+            named = [one for listed in (error.context or {}).values() for one in listed]
+            refused.update({ids.find(one): error.message for one in named})
             unnamed = unnamed or error.message
         found = []
         for record in records:
-            key = folded(record.contact_id)
-            if key in refused:
-                found.append(Outcome(record.contact_id, "refused", refused[key]))
-            elif key in written:
-                found.append(Outcome(record.contact_id, "confirmed"))
+            one = record.contact_id
+            if one in refused:
+                found.append(Outcome(one, "refused", refused[one]))
+            elif one in written:
+                found.append(Outcome(one, "confirmed"))
             else:
                 why = unnamed or "HubSpot's answer does not mention the record"
-                found.append(Outcome(record.contact_id, "refused" if unnamed else "failed", why))
+                found.append(Outcome(one, "refused" if unnamed else "failed", why))
         return found
 
     def settle(self, handle: str) -> None:
@@ -119,7 +127,7 @@ class HubSpotDestination:
 
     def read(self, contact_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Values]:
         api = self._client.crm.objects.batch_api
-        ours = {folded(contact_id): contact_id for contact_id in contact_ids}
+        ours = Ids(contact_ids)
         wanted = [*fields, *([self._id_property] if self._id_property else [])]
         found: dict[str, Values] = {}
         for start in range(0, len(contact_ids), BATCH):
@@ -138,7 +146,7 @@ class HubSpotDestination:
             for result in answer.results or []:
                 properties: Mapping[str, Value] = result.properties or {}
                 named = properties.get(self._id_property) if self._id_property else result.id
-                contact_id = ours.get(folded(str(named)))
+                contact_id = ours.find(named)
                 if contact_id is not None:
                     found[contact_id] = {name: properties.get(name) for name in fields}
         return found
@@ -149,11 +157,16 @@ class HubSpotDestination:
     def _once(self, action: Callable[[], T]) -> T:
         self.calls += 1
         try:
-            return action()
+            answer = action()
         except ApiException as error:
             raise _sorted(error) from error
         except urllib3.exceptions.HTTPError as error:
             raise TransientError(f"no answer: {type(error).__name__}") from error
+        except (ValueError, TypeError, AttributeError) as error:
+            raise TransientError(f"an answer that is none: {type(error).__name__}") from error
+        if getattr(answer, "results", None) is None:
+            raise TransientError("an answer that is none, as a proxy's web page")
+        return answer
 
     def close(self) -> None:
         """The client keeps no connection that needs closing."""
@@ -171,6 +184,8 @@ def _sorted(error: ApiException) -> Exception:
         return TransientError(f"rate limit ({status})", retry_after(headers, time.time()))
     if status >= 500 or status in (0, 423, 477):
         return TransientError(f"answered {status}", retry_after(headers, time.time()))
+    if "text/html" in headers.get("content-type", ""):
+        return TransientError(f"answered {status} with a web page")
     if status in (401, 403):
         return DestinationError(
             f"HubSpot does not let us in ({_message(error)}): look at STATURE_HUBSPOT_TOKEN and the scopes "
@@ -179,7 +194,7 @@ def _sorted(error: ApiException) -> Exception:
     message = _message(error)
     if missing := _NO_PROPERTY.search(message):
         # It is so for every record, and looking for the one at fault would take a call for each.
-        return DestinationError(f"HubSpot has no property {missing[1]}")
+        return MissingFieldError(f"HubSpot has no property {missing[1]}", missing[1])
     return _RefusedError(message)
 
 

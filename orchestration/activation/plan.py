@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -21,7 +21,6 @@ PRIVACY_REASONS = frozenset({"opted_out", "erased", "objection", "under_18", "no
 
 # Causes of a send beside the fields that moved.
 RETRY, UNCERTAIN, AGAIN = "retry", "outcome unknown", "once more"
-REPEATS = frozenset({RETRY, UNCERTAIN, AGAIN})
 ERASED, GONE = "erased", "no longer a contact"
 
 
@@ -66,6 +65,8 @@ class Change:
     first_time: bool
     privacy: bool
     refusals: int = 0  # of the same data, so far
+    repeat: bool = False  # the same data were sent before, refused or without an answer
+    unanswered: tuple[Values, ...] = ()  # what of ours the CRM may hold beside `before`
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +139,16 @@ def make_plan(
     limits: Limits,
     delivered: date | None = None,
     deleted: Collection[str] = (),
+    wake: bool = False,
 ) -> Plan:
     """Compare each row of the mart with what the CRM confirmed.
 
     `as_of` is the newest published day, `delivered` the newest whose values were sent before. Of `deleted`
-    contacts there are no records left to write.
+    contacts there are no records left to write. `wake`: records that were given up are tried again.
     """
     known = {contact_id: record for contact_id, record in known.items() if contact_id not in deleted}
+    if wake:
+        known = {one: replace(record, refused=None, refusals=0) for one, record in known.items()}
     changes: list[Change] = []
     counts: dict[str, int] = dict.fromkeys(Counts.__dataclass_fields__, 0)
     seen: set[str] = set()
@@ -172,7 +176,7 @@ def make_plan(
         (today - as_of).days if as_of else 0,
         tuple(changes),
         found,
-        tuple(_guards(found, as_of, today, limits, delivered)),
+        tuple(_guards(found, changes, as_of, today, limits, delivered)),
         _digest(crm, as_of, changes),
     )
 
@@ -206,22 +210,33 @@ def _judge(row: Mapping[str, Any], mapping: CrmMapping, known: Known) -> Change 
         if refusals >= GIVE_UP_AFTER and not privacy:
             return "given_up"
         causes.append(RETRY)
+    # What was written while it was mapped, and is mapped no more, would stay as it is for ever.
+    dropped = {n: None for n, v in known.confirmed.items() if v is not None and n not in now}
     return Change(
         contact_id=str(row["contact_id"]),
         person_id=row.get("person_id"),
         action="empty" if privacy or _is_emptying(mapping, known, now) else "send",
-        values=now,
+        values={**now, **dropped},
         causes=tuple(causes),
         before=known.confirmed,
         first_time=not known.holds and not known.forgotten and not privacy,
         privacy=privacy,
         refusals=refusals,
+        repeat=_repeats(mapping, known, now),
+        unanswered=known.unanswered,
     )
 
 
 def _overtaken(mapping: CrmMapping, known: Known) -> bool:
     """Whether a call believed lost may have brought another value after the confirmed one."""
     return any(mapping.moved(late, known.confirmed, known.theirs) for late in known.unanswered)
+
+
+def _repeats(mapping: CrmMapping, known: Known, now: Values) -> bool:
+    """Whether the CRM was sent the same data last, and has not confirmed them for good."""
+    tried = [*known.unanswered[-1:], *([known.refused] if known.refused is not None else [])]
+    same = any(not mapping.moved(values, now, known.theirs) for values in tried)
+    return same or not mapping.moved(known.confirmed, now, known.theirs)
 
 
 def _emptied(
@@ -233,6 +248,8 @@ def _emptied(
     Where the record is emptied `whole`, for an erasure, these go too.
     """
     values: dict[str, Value] = dict.fromkeys(known.confirmed)
+    for late in known.unanswered:
+        values |= dict.fromkeys(late)
     for mapped in mapping.fields:
         stays = row is not None and not whole and not mapped.of_the_score
         values[mapped.field] = mapped.value(row) if stays and row is not None else None
@@ -269,6 +286,8 @@ def _gone(contact_id: str, mapping: CrmMapping, known: Known) -> Change | None:
         first_time=False,
         privacy=known.forgotten,
         refusals=refusals,
+        repeat=_repeats(mapping, known, values),
+        unanswered=known.unanswered,
     )
 
 
@@ -281,9 +300,19 @@ def _kind(change: Change) -> str:
 
 
 def _guards(
-    counts: Counts, as_of: date | None, today: date, limits: Limits, delivered: date | None
+    counts: Counts,
+    changes: Sequence[Change],
+    as_of: date | None,
+    today: date,
+    limits: Limits,
+    delivered: date | None,
 ) -> Iterable[Guard]:
-    """What stands against the plan. Privacy and first-time records count for nothing here."""
+    """What stands against the plan.
+
+    Privacy and first-time records count for nothing here, nor does what was let pass before and is repeated.
+    """
+    new = [change for change in changes if not (change.privacy or change.first_time or change.repeat)]
+    emptied = sum(change.action == "empty" for change in new)
     if not counts.contacts or as_of is None:
         yield Guard("empty", False, "the mart has no contacts of this CRM, so nothing is sent")
     elif limits.stale_days is not None and (today - as_of).days > limits.stale_days:
@@ -301,8 +330,8 @@ def _guards(
             f"the CRM has values of {delivered}, the mart those of {as_of}; nothing newer is overwritten",
         )
     for name, changed, most in (
-        ("changed", counts.changed + counts.emptied, limits.most_changed),
-        ("emptied", counts.emptied, limits.most_emptied),
+        ("changed", len(new), limits.most_changed),
+        ("emptied", emptied, limits.most_emptied),
     ):
         if counts.known and changed > most * counts.known:
             share = changed / counts.known

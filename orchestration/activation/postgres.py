@@ -21,6 +21,7 @@ class PostgresDestination:
     """One table with the id as its key. A batch is a transaction; values are parameters, names are quoted."""
 
     batch_size = at_once = BATCH
+    writable: frozenset[str] | None = None
 
     def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
         self.calls = 0

@@ -4,37 +4,61 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
-from orchestration.activation.mapping import CrmMapping, Value, Values
-
-
-def sample(contact_ids: Sequence[str], count: int, seed: str) -> list[str]:
-    """Up to `count` of the ids, another choice with each seed and the same with the same."""
-    chosen = sorted(contact_ids, key=lambda one: hashlib.sha256(f"{seed}\n{one}".encode()).digest())
-    return sorted(chosen[:count])
+from orchestration.activation.mapping import Value, Values
 
 
-def differences(mapping: CrmMapping, sent: Values, found: Values) -> list[str]:
+def sample(written: Mapping[str, Values], count: int, seed: str) -> list[str]:
+    """Up to `count` of the records, another choice with each seed and the same with the same.
+
+    Of each field there is a record with a value, where any has one: an empty field shows nothing.
+    """
+    order = sorted(written, key=lambda one: hashlib.sha256(f"{seed}\n{one}".encode()).digest())
+    chosen: list[str] = []
+    seen: set[str] = set()
+    for one in order:
+        new = {name for name, value in written[one].items() if not _empty(value)} - seen
+        if new and len(chosen) < count:
+            chosen.append(one)
+            seen |= new
+    taken = set(chosen)
+    chosen += [one for one in order if one not in taken][: count - len(chosen)]
+    return sorted(chosen)
+
+
+def differences(sent: Values, found: Values) -> list[str]:
     """Fields whose value did not arrive. A field that was not sent is not looked at."""
-    tolerances = {field.field: field.tolerance for field in mapping.fields}
-    return [
-        name for name, value in sent.items() if not _same(value, found.get(name), tolerances.get(name, 0.0))
-    ]
+    return [name for name, value in sent.items() if not _same(value, found.get(name))]
 
 
-def _same(sent: Value, found: Value, tolerance: float) -> bool:
+def _same(sent: Value, found: Value) -> bool:
     if _empty(sent) or _empty(found):
         return _empty(sent) and _empty(found)
     if isinstance(sent, bool):
         return _plain(found) in (("true", "1", "t", "yes") if sent else ("false", "0", "f", "no"))
     if isinstance(sent, int | float):
         number = _number(found)
-        # A CRM's field may have fewer digits than ours, never another number.
-        return number is not None and abs(number - sent) <= max(tolerance, 1e-6)
+        # A CRM's field may have fewer digits than ours: half of its last one, and never another number.
+        return number is not None and abs(number - sent) <= 0.5 * 10.0 ** -_digits(number) + 1e-9
     text, other = _plain(sent), _plain(found)
-    # A day may come back as a moment of that day.
-    return text == other or (len(text) == 10 and other.startswith(f"{text}t00:00"))
+    # A day may come back as a moment of that day, also counted in milliseconds since 1970.
+    return text == other or (
+        len(text) == 10 and (other.startswith(f"{text}t00:00") or other == _millis(text))
+    )
+
+
+def _digits(number: float) -> int:
+    """Digits behind the point that a number shows."""
+    return len(f"{number:.6f}".rstrip("0").partition(".")[2])
+
+
+def _millis(text: str) -> str | None:
+    try:
+        return str(int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000))
+    except ValueError:
+        return None
 
 
 def _empty(value: Value) -> bool:

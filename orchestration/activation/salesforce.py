@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,8 @@ from simple_salesforce.format import format_soql
 
 from orchestration.activation.destination import (
     DestinationError,
+    Ids,
+    MissingFieldError,
     Outcome,
     Record,
     UnansweredError,
@@ -44,6 +46,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?")
 _DONE = ("JobComplete", "Failed", "Aborted")
 _CLOSED = ("UploadComplete", "InProgress", *_DONE)
+_NO_FIELD = re.compile(r"Field name not found : (\w+)")
 _NO_COLUMN = re.compile(r"No such column '(\w+)'")
 _FIRST_POLL, _LONGEST_POLL = 2.0, 30.0
 _READ_AT_ONCE = 200
@@ -53,6 +56,7 @@ class SalesforceDestination:
     """One object of one Salesforce organisation. A batch is a job, and a job's id is its handle."""
 
     batch_size = at_once = BATCH
+    writable: frozenset[str] | None = None
 
     def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
         [url] = required(crm, salesforce_url=settings.salesforce_url)
@@ -108,16 +112,14 @@ class SalesforceDestination:
         refused = [Outcome(r.contact_id, "refused", "this is no Salesforce id") for r in bad]
         named = {outcome.contact_id for outcome in refused}
         good = [record for record in records if record.contact_id not in named]
-        outcomes, silent = refused, []
-        groups = list(_same_fields(good))
-        for group in groups:
+        outcomes, silent = refused, None
+        for group in _same_fields(good):
             try:
                 outcomes += self._job(group, work)
             except UnansweredError as error:
-                silent.append(error)
-                outcomes += [Outcome(record.contact_id, "failed", str(error)) for record in group]
-        if groups and len(silent) == len(groups):
-            raise silent[0]
+                silent = error
+        if silent is not None:
+            raise UnansweredError(str(silent), outcomes)
         return outcomes
 
     def _job(self, records: Sequence[Record], work: Work) -> list[Outcome]:
@@ -142,6 +144,8 @@ class SalesforceDestination:
         why = f"the job {ended.lower()}: {info.get('errorMessage') or 'no reason given'}"
         if ended == "Failed" and not info.get("numberRecordsProcessed"):
             # It came to no record at all, as for a field that is not there; no other job will fare better.
+            if missing := _NO_FIELD.search(why):
+                raise MissingFieldError(f"Salesforce: {why}", missing[1])
             raise DestinationError(f"Salesforce: {why}")
         if ended != "JobComplete":
             # Some records may have been written before it ended: the results say which.
@@ -157,28 +161,32 @@ class SalesforceDestination:
                 raise
 
     def _results(self, job_id: str, records: Sequence[Record], otherwise: str) -> list[Outcome]:
+        ids = self._ids(record.contact_id for record in records)
         said: dict[str, Outcome] = {}
         with _answers():
             for row in self._rows(job_id, "successfulResults"):
-                for name in self._names_of(row):
-                    said[name] = Outcome("", "confirmed")
+                if contact_id := ids.find(self._name_of(row)):
+                    said[contact_id] = Outcome(contact_id, "confirmed")
             for row in self._rows(job_id, "failedResults"):
-                fate = "failed" if "UNABLE_TO_LOCK_ROW" in row.get("sf__Error", "") else "refused"
-                for name in self._names_of(row):
-                    said[name] = Outcome("", fate, row.get("sf__Error") or "no reason given")  # type: ignore[arg-type]
-        found = []
-        for record in records:
-            outcome = said.get(_folded(record.contact_id)) or Outcome("", "failed", otherwise)
-            found.append(Outcome(record.contact_id, outcome.fate, outcome.message))
-        return found
+                if contact_id := ids.find(self._name_of(row)):
+                    why = row.get("sf__Error") or "no reason given"
+                    locked = "UNABLE_TO_LOCK_ROW" in why
+                    said[contact_id] = Outcome(contact_id, "failed" if locked else "refused", why)
+        return [said.get(r.contact_id) or Outcome(r.contact_id, "failed", otherwise) for r in records]
 
-    def _names_of(self, row: Mapping[str, str]) -> list[str]:
-        """The ids under which a row of the results may be one of ours."""
-        return [_folded(name) for name in (row.get(self._id_field), row.get("sf__Id")) if name]
+    def _ids(self, ids: Iterable[str]) -> Ids:
+        return Ids(ids, _first_15 if self._id_field == "Id" else folded)
+
+    def _name_of(self, row: Mapping[str, str]) -> str | None:
+        """The record that a row of the results is about, as the column that we named it by says."""
+        return row.get(self._id_field) or (row.get("sf__Id") if self._id_field == "Id" else None)
 
     def _rows(self, job_id: str, kind: str) -> Iterator[dict[str, str]]:
         text = self._bulk().get_ingest_results(job_id, kind)
-        return csv.DictReader(io.StringIO(text, newline=""))
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        if "sf__Id" not in (rows.fieldnames or ()):
+            raise UnansweredError(f"what was answered for {kind} is no such file")
+        return rows
 
     def _csv(self, records: Sequence[Record]) -> str:
         fields = list(records[0].values)
@@ -225,11 +233,11 @@ class SalesforceDestination:
     def read(self, contact_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Values]:
         found: dict[str, Values] = {}
         wanted = list(fields)
-        ours = {_folded(contact_id): contact_id for contact_id in contact_ids}
+        ours = self._ids(contact_ids)
         ids = [one for one in contact_ids if self._id_field != "Id" or _ID.fullmatch(one)]
         for start in range(0, len(ids), _READ_AT_ONCE):
             for row in self._select(ids[start : start + _READ_AT_ONCE], wanted):
-                contact_id = ours.get(_folded(str(row[self._id_field])))
+                contact_id = ours.find(row[self._id_field])
                 if contact_id is not None:
                     found[contact_id] = {name: row.get(name) for name in fields}
         return found
@@ -273,23 +281,29 @@ def _answers() -> Iterator[None]:
     """What Salesforce answers to a whole call, in words that say what to do."""
     try:
         yield
-    except (SalesforceResourceNotFound, SalesforceMalformedRequest) as error:
-        raise DestinationError(f"Salesforce: {_reason(error)}") from error
     except SalesforceError as error:
-        status = getattr(error, "status", "")
+        status, reason = getattr(error, "status", ""), _reason(error)
+        if "REQUEST_LIMIT_EXCEEDED" in reason:
+            raise DestinationError(f"Salesforce takes no more requests today: {reason}") from None
+        if isinstance(error, SalesforceResourceNotFound | SalesforceMalformedRequest):
+            raise DestinationError(f"Salesforce: {reason}") from error
         if status in (401, 403) or "Authentication" in type(error).__name__:
             raise DestinationError(
-                f"Salesforce does not let us in ({_reason(error)}): look at STATURE_SALESFORCE_CLIENT_ID and "
+                f"Salesforce does not let us in ({reason}): look at STATURE_SALESFORCE_CLIENT_ID and "
                 "STATURE_SALESFORCE_CLIENT_SECRET, or the token, and at the user's permissions"
             ) from None
-        raise DestinationError(f"Salesforce answered {status}: {_reason(error)}") from error
+        raise DestinationError(f"Salesforce answered {status}: {reason}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnansweredError(f"Salesforce's answer is none that we know: {type(error).__name__}") from error
 
 
 def _reason(error: SalesforceError) -> str:
+    """What Salesforce says. The client's own words would have the address and a page in them."""
     content: Any = getattr(error, "content", "")
     if isinstance(content, list) and content and isinstance(content[0], dict):
         return f"{content[0].get('errorCode')}: {content[0].get('message')}"[:300]
-    return str(getattr(error, "message", None) or content or error)[:300]
+    said = " ".join(str(content or getattr(error, "message", None) or error).split())
+    return said[:300]
 
 
 def _same_fields(records: Sequence[Record]) -> Iterator[list[Record]]:
@@ -308,6 +322,6 @@ def _cell(value: Value) -> str:
     return str(value)
 
 
-def _folded(contact_id: str) -> str:
-    """An id as it can be compared: of 18 characters the last three only repeat what is capital before."""
-    return contact_id[:15] if _ID.fullmatch(contact_id) else folded(contact_id)
+def _first_15(contact_id: str) -> str:
+    """A Salesforce id as it can be compared: the last 3 of 18 characters say which are capitals."""
+    return contact_id[:15]

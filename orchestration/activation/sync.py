@@ -34,8 +34,15 @@ class Planned:
 Read = Callable[[Settings, str], Contacts]
 
 
-def plan_crm(settings: Settings, crm: str, today: date | None = None, read: Read = read_contacts) -> Planned:
-    """What a sync would do now. Reads only. SyncError or MappingError."""
+def plan_crm(
+    settings: Settings,
+    crm: str,
+    today: date | None = None,
+    read: Read = read_contacts,
+    *,
+    wake: bool = False,
+) -> Planned:
+    """What a sync would do now, `wake`: with what was given up. Reads only. SyncError or MappingError."""
     mapping = load_mapping(crm, settings.crm_mappings)
     try:
         contacts = read(settings, mapping.contacts or crm)
@@ -52,6 +59,7 @@ def plan_crm(settings: Settings, crm: str, today: date | None = None, read: Read
         limits(settings, mapping),
         deliveries.through(),
         _without_records(crm, mapping, contacts),
+        wake,
     )
     return Planned(plan, mapping)
 
@@ -73,22 +81,25 @@ def sync_crm(
     wait: Wait = time.sleep,
     today: date | None = None,
     last_day: date | None = None,
+    wake: bool = False,
     read: Read = read_contacts,
 ) -> Report:
     """Plan and apply. The home's lock is the caller's to hold.
 
     `digest`: of a plan that somebody has looked at; where the plan has become another one since, nothing is
     sent. `last_day`: of the run that this sync belongs to. Where that day itself is too old to be sent, the
-    run fills a gap of the past: a stale mart is what it makes, and no failure. SyncError where the sync could
+    run fills a gap of the past: a stale mart is what it makes, and no failure. `wake`: what was given up is
+    tried again. SyncError where the sync could
     not begin; the report says how it ended. Either way the published warehouse shows it afterwards.
     """
     mapping = load_mapping(crm, settings.crm_mappings)
     deliveries = Deliveries(settings.home, crm)
+    run_id = deliveries.own_id(run_id)
     today, begun = today or datetime.now(UTC).date(), datetime.now(UTC)
     try:
         with _opened(settings, crm, mapping, run_id, wait) as destination:
             settle(deliveries, destination)
-            plan = plan_crm(settings, crm, today, read).plan
+            plan = plan_crm(settings, crm, today, read, wake=wake).plan
             if digest is not None and digest != plan.digest:
                 raise SyncError(
                     f"{crm}: the plan is an old one: scores, mapping or deliveries have changed since. "

@@ -68,6 +68,9 @@ class WebSession(requests.Session):
             )
         if response.status_code >= 500:
             raise TransientError(f"answered {response.status_code}")
+        if "text/html" in response.headers.get("Content-Type", ""):
+            # A proxy's page, or one about maintenance: not the CRM's word about anything.
+            raise TransientError(f"answered {response.status_code} with a web page")
         if response.is_redirect:
             raise DestinationError(f"{self._home.hostname} answers with a redirect; is the address right?")
         return response

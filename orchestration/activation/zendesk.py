@@ -17,6 +17,7 @@ from zenpy.lib.exception import APIException, RecordNotFoundException, ZenpyExce
 
 from orchestration.activation.destination import (
     DestinationError,
+    Ids,
     Outcome,
     Record,
     UnansweredError,
@@ -54,6 +55,7 @@ class ZendeskDestination:
 
     batch_size = BATCH
     at_once = BATCH * JOBS
+    writable: frozenset[str] | None = None
 
     def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
         url, email, token = required(
@@ -89,30 +91,31 @@ class ZendeskDestination:
         good = [record for record in records if record.contact_id not in bad]
         jobs: list[_Job] = []
         silent: UnansweredError | None = None
-        unsent = 0
         for start in range(0, len(good), BATCH):
             batch = good[start : start + BATCH]
             try:
                 jobs.append(self._begin(batch, work))
             except UnansweredError as error:
-                silent, unsent = error, start
+                silent = error
                 break
-        if silent is not None:
-            if not jobs:
-                raise silent
-            outcomes += [Outcome(record.contact_id, "failed", str(silent)) for record in good[unsent:]]
         running = self._await(jobs, work)
         for job in jobs:
-            why = (
-                "has not ended in time" if job.id in running else "was forgotten before its results were read"
-            )
-            outcomes += self._results(job, f"the job {why}")
+            late = "the job has not ended in time"
+            gone = "the job was forgotten before its results were read"
+            outcomes += self._results(job, late if job.id in running else gone)
+        if silent is not None:
+            raise UnansweredError(str(silent), outcomes)
         return outcomes
 
     def _begin(self, records: Sequence[Record], work: Work) -> _Job:
         users = [self._user(record) for record in records]
         api = self._client.users
-        made = _call(lambda: api.update(users) if self._by_id else api.create_or_update(users))
+        try:
+            made = _call(lambda: api.update(users) if self._by_id else api.create_or_update(users))
+        except _GoneError as error:
+            raise DestinationError("Zendesk has no users there (404): look at STATURE_ZENDESK_URL") from error
+        if not getattr(made, "id", None):
+            raise UnansweredError("Zendesk answered without a job")
         work.begun(str(made.id))
         return _Job(str(made.id), records, made)
 
@@ -129,7 +132,8 @@ class ZendeskDestination:
             return [Outcome(record.contact_id, "failed", otherwise) for record in records]
         by_place: dict[int, Mapping[str, Any]] = {}
         by_id: dict[str, Mapping[str, Any]] = {}
-        results = [_plain(result) for result in job.result.results or []]
+        listed = job.result.results if isinstance(job.result.results, list) else []
+        results = [_plain(result) for result in listed if not isinstance(result, str)]
         for result in results:
             if result.get("index") is not None:
                 by_place[int(result["index"])] = result
@@ -165,6 +169,8 @@ class ZendeskDestination:
             found: Any = _call(lambda: self._client.job_status(ids=jobs))
         except _GoneError:
             return {}
+        if not isinstance(found, dict):
+            raise UnansweredError("Zendesk's answer does not speak of jobs")
         return {str(job.id): job for job in found["job_statuses"]}
 
     def settle(self, handle: str) -> None:
@@ -173,18 +179,18 @@ class ZendeskDestination:
 
     def read(self, contact_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Values]:
         found: dict[str, Values] = {}
-        ours = {folded(one): one for one in contact_ids}
+        ours = Ids(contact_ids)
         ids = [one for one in contact_ids if one.isdecimal() or not self._by_id]
         for start in range(0, len(ids), BATCH):
             some = ids[start : start + BATCH]
-            users = _call(
+            users = _found(
                 lambda some=some: list(  # type: ignore[misc]
                     self._client.users(ids=some) if self._by_id else self._client.users(external_ids=some)
                 )
             )
             for user in users:
                 named = user.id if self._by_id else user.external_id
-                contact_id = ours.get(folded(str(named)))
+                contact_id = ours.find(named)
                 if contact_id is not None:
                     held = _plain(user.user_fields) if user.user_fields else {}
                     found[contact_id] = {name: held.get(name) for name in fields}
@@ -228,6 +234,15 @@ def _call(action: Callable[[], T]) -> T:
         raise DestinationError(f"Zendesk answered {status}: {str(error)[:300]}") from error
     except ZenpyException as error:
         raise DestinationError(f"Zendesk: {str(error)[:300]}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnansweredError(f"Zendesk's answer is none that we know: {type(error).__name__}") from error
+
+
+def _found(action: Callable[[], list[Any]]) -> list[Any]:
+    try:
+        return _call(action)
+    except _GoneError as error:
+        raise DestinationError("Zendesk has no users there (404): look at STATURE_ZENDESK_URL") from error
 
 
 def _outcome(contact_id: str, result: Mapping[str, Any] | None, job: Any) -> Outcome:

@@ -37,12 +37,16 @@ def plan(settings: Settings, crm: str, out: Path | None) -> RenderableType:
     return page(planned, path)
 
 
-def apply(settings: Settings, crm: str, yes: bool, plan_file: Path | None, console: Console) -> Report:
+def apply(
+    settings: Settings, crm: str, yes: bool, plan_file: Path | None, console: Console, wake: bool = False
+) -> Report:
     """Plan and send. SyncError, with the counts, where not all that was planned arrived."""
     load_mapping(crm, settings.crm_mappings)
     digest = read_digest(plan_file, crm) if plan_file else None
     with home_lock(settings, "stature crm apply"), console.status("Planning") as status:
-        report = sync_crm(settings, crm, str(uuid.uuid4()), yes=yes, digest=digest, progress=status.update)
+        report = sync_crm(
+            settings, crm, str(uuid.uuid4()), yes=yes, digest=digest, wake=wake, progress=status.update
+        )
     if report.failure:
         said = "".join(f"\n  {count:,} times: {reason}" for reason, count in report.reasons.items())
         raise SyncError(f"{crm}: {report.failure} ({report.text}){said}")

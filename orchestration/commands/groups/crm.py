@@ -35,9 +35,12 @@ def apply(
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="Only if the plan is still the one in this file.")
     ] = None,
+    wake: Annotated[
+        bool, typer.Option("--retry-given-up", help="Also records that it refused too often.")
+    ] = False,
 ) -> None:
     """Send to a CRM what has changed since it last confirmed."""
     from orchestration.commands.crm import apply as apply_plan
 
-    report = apply_plan(settings(), crm, yes, plan_file, console)
+    report = apply_plan(settings(), crm, yes, plan_file, console, wake)
     console.print(f"{crm}: {report.text}", markup=False)

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -237,6 +237,24 @@ def test_a_journal_that_was_folded_before_is_not_folded_twice(
     rows = Lake(configured.home).read_arrow("deliveries", day)
     assert rows is not None
     assert rows.num_rows == 2
+    assert plan_crm(configured, CRM).plan.changes == ()
+
+
+def test_what_was_sent_later_counts_also_where_the_clock_was_set_back_or_the_run_is_the_same(
+    configured: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_crm(configured, CRM, "run")
+    publish(tmp_path, [contact("1", 90.0), contact("2", 10.0)])
+
+    class Earlier(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) - timedelta(hours=2)
+
+    monkeypatch.setattr("orchestration.activation.deliveries.datetime", Earlier)
+    assert sync_crm(configured, CRM, "run", yes=True).run.run_id == "run-2"
+    known = Deliveries(configured.home, CRM).known()
+    assert [known[one].confirmed["score"] for one in ("1", "2")] == [90.0, 10.0]
     assert plan_crm(configured, CRM).plan.changes == ()
 
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from orchestration.activation.deliveries import Deliveries
+from orchestration.activation.salesforce import SalesforceDestination
 from orchestration.activation.sync import SyncError
 from tests.fixtures.crm_harness import FIELDS, KINDS, Harness, harness
+from tests.fixtures.hubspot_server import HubSpotServer
+from tests.fixtures.salesforce_server import SalesforceServer
 
 
 @pytest.fixture(params=KINDS)
@@ -134,7 +138,7 @@ def test_an_unknown_outcome_is_made_known_again(crm: Harness) -> None:
 
 
 def test_fields_that_the_crm_drops_in_silence_fail_the_sync_by_name(tmp_path: Path) -> None:
-    for kind in ("hubspot", "zendesk"):
+    for kind in KINDS:
         with harness(kind, tmp_path / kind, silent=True, fields={"score", "as_of", "unscored"}) as crm:
             rows = [crm.row(n) for n in range(5)]
             report = crm.sync(rows)
@@ -279,3 +283,143 @@ def test_no_more_calls_than_the_batches_need(tmp_path: Path, kind: str, batch: i
         writes = sum(n for call, n in crm.server.calls.items() if "update" in call)
         assert writes == -(-1_050 // batch)
         assert crm.missing(1_049, crm.mapping.values(crm.row(1_049))) == []
+
+
+# --- what went wrong once -------------------------------------------------------------------------
+
+
+def test_a_job_without_an_end_is_not_forgotten_for_a_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SalesforceDestination, "at_once", 2)
+    with harness("salesforce", tmp_path, count=4, crm_patience=1, crm_read_back=0) as crm:
+        server = cast(SalesforceServer, crm.server)
+        server.stuck = True
+
+        def wait(seconds: float) -> None:
+            server.stuck = len(server.jobs) < 2
+
+        report = crm.sync([crm.row(n, 10.0) for n in range(4)], wait=wait)
+        assert (report.run.counts["failed"], report.run.counts["confirmed"]) == (2, 2)
+        first = next(iter(server.jobs.values()))
+        assert (first.state, Deliveries(crm.settings.home, "salesforce").unsettled()) == (
+            "InProgress",
+            [first.id],
+        )
+        server.stuck = True
+        assert crm.sync([crm.row(n, 90.0) for n in range(4)], wait=wait).failure is None
+        assert first.state == "Aborted", "what it would write is older now"
+        assert [crm.held(n)["score"] for n in range(4)] == [90.0] * 4
+
+
+def test_a_value_that_a_lost_call_may_bring_later_is_overwritten_again(hubspot: Harness) -> None:
+    assert hubspot.sync([hubspot.row(0, 40.0)]).failure is None
+    hubspot.server.faults.extend(["before"] * 6)  # as if they were under way still
+    assert hubspot.sync([hubspot.row(0, 70.0)]).failure is not None
+    rows = [hubspot.row(0, 50.0)]
+    assert hubspot.sync(rows).failure is None
+    hubspot.held(0)["score"] = "70.0"  # one of them was
+    assert hubspot.plan(rows).changes[0].causes == ("once more",)
+    assert hubspot.sync(rows).failure is None
+    assert hubspot.held(0)["score"] == "50.0"
+    assert hubspot.plan(rows).changes == ()
+
+
+def test_a_missing_field_is_named_after_a_call_or_two_and_nothing_is_given_up(tmp_path: Path) -> None:
+    for kind in ("salesforce", "hubspot"):
+        with harness(kind, tmp_path / kind, count=120, fields={"score", "as_of", "unscored"}) as crm:
+            rows = [crm.row(n) for n in range(120)]
+            for _ in range(6):
+                report = crm.sync(rows)
+                assert "topic" in str(report.failure)
+                assert report.run.calls <= 8
+            crm.server.fields.add("topic")
+            assert crm.sync(rows).failure is None
+            assert crm.held(119)["topic"] == "bicycles"
+
+
+def test_what_is_mapped_no_more_is_emptied_and_may_be_gone_from_the_crm(tmp_path: Path) -> None:
+    for kind in KINDS:
+        with harness(kind, tmp_path / kind) as crm:
+            assert crm.sync([crm.row(0), crm.row(1)]).failure is None
+            without = [entry for entry in FIELDS if entry["field"] != "topic"]
+            crm.remap({"fields": without})
+            assert crm.sync([crm.row(0, 60.0), crm.row(1)]).failure is None
+            assert (crm.held(0)["topic"], crm.held(1)["topic"]) == (None, "bicycles")
+            crm.server.fields.discard("topic")
+            assert crm.sync([crm.row(0, 60.0), crm.row(1, None, unscored_reason="opted_out")]).failure is None
+            assert crm.held(1)["score"] is None
+
+
+def test_ids_that_begin_alike_are_two_records(tmp_path: Path) -> None:
+    with harness("salesforce", tmp_path, mapping={"id_field": "Number__c"}) as crm:
+        numbers = ["CUST00000000000001", "CUST00000000000002"]
+        for place, number in enumerate(numbers):
+            crm.held(place)["Number__c"] = number
+        crm.server.refused = {crm.ids[0]}
+        rows = [crm.row(place, 50.0 + place) | {"contact_id": one} for place, one in enumerate(numbers)]
+        report = crm.sync(rows)
+        assert (report.run.counts["confirmed"], report.run.counts["refused"]) == (1, 1)
+        assert crm.known()[numbers[1]].confirmed["score"] == 51.0
+
+
+def test_our_own_lost_value_is_not_taken_for_somebodys(tmp_path: Path) -> None:
+    fields = [FIELDS[0], {**FIELDS[1], "ours_unless_edited": True}]
+    with harness("hubspot", tmp_path, mapping={"fields": fields}, crm_patience=0) as crm:
+        assert crm.sync([crm.row(0, topic_1="first")]).failure is None
+        crm.server.faults.extend(["none", "lost"])  # read, then written and not told
+        assert crm.sync([crm.row(0, topic_1="second")]).failure is not None
+        assert crm.held(0)["topic"] == "second"
+        assert crm.sync([crm.row(0, topic_1="third")]).failure is None
+        assert crm.held(0)["topic"] == "third"
+        crm.held(0)["topic"] = "hers"
+        assert crm.sync([crm.row(0, 60.0, topic_1="fourth")]).failure is None
+        assert crm.sync([crm.row(0, None, unscored_reason="opted_out")]).failure is None
+        assert crm.held(0)["topic"] is None, "who leaves has nothing kept, whoever wrote it"
+
+
+def test_a_page_in_place_of_an_answer_is_no_answer(crm: Harness) -> None:
+    token = ["none"] if crm.crm == "salesforce" else []
+    crm.server.faults.extend([*token, *["page"] * 6])
+    report = crm.sync([crm.row(0)])
+    assert "web page" in str(report.failure)
+    assert crm.sync([crm.row(0)]).failure is None
+    assert float(crm.held(0)["score"]) == 50.0
+
+
+def test_an_address_that_a_crm_writes_its_own_way_is_no_reason_to_send_again(tmp_path: Path) -> None:
+    with harness("hubspot", tmp_path, mapping={"id_field": "work_mail"}) as crm:
+        addresses = [" Ada.Okonkwo@Bücher.Example", "bo@example.com"]
+        kept = ["ada.okonkwo@xn--bcher-kva.example", "bo@example.com"]
+        cast(HubSpotServer, crm.server).known_as("work_mail", dict(zip(kept, crm.ids, strict=False)))
+        rows = [crm.row(place) | {"contact_id": address} for place, address in enumerate(addresses)]
+        report = crm.sync(rows)
+        assert (report.failure, report.run.counts["confirmed"]) == (None, 2)
+        assert crm.plan(rows).changes == ()
+
+
+def test_given_up_records_are_woken_by_hand(hubspot: Harness) -> None:
+    hubspot.server.refused = {hubspot.ids[0]}
+    rows = [hubspot.row(0), hubspot.row(1)]
+    for _ in range(4):
+        hubspot.sync(rows)
+    assert hubspot.sync(rows).failure == "1 records given up"
+    hubspot.server.refused = set()
+    assert hubspot.sync(rows).run.counts["resting"] == 1
+    assert hubspot.sync(rows, wake=True).run.counts["confirmed"] == 1
+
+
+def test_repeats_of_what_was_let_pass_ask_nobody(hubspot: Harness) -> None:
+    before = [hubspot.row(n) for n in range(5)]
+    hubspot.sync(before)
+    after = [hubspot.row(0, 80.0), *before[1:]]
+    hubspot.server.faults.extend(["503"] * 6)
+    assert hubspot.sync(after, yes=False).run.counts["failed"] == 1
+    again = [after[0], hubspot.row(1, 80.0), *before[2:]]
+    assert hubspot.sync(again, yes=False).failure is None, "one of five is new, the other is tried again"
+
+
+def test_the_second_close_of_a_job_whose_answer_was_lost_is_no_failure(salesforce: Harness) -> None:
+    salesforce.server.faults.extend(["none", "none", "none", "lost"])  # token, job, data, close
+    assert salesforce.sync([salesforce.row(0)]).failure is None
+    assert salesforce.held(0)["score"] == 50.0
