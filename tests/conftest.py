@@ -2,11 +2,12 @@
 
 A run of the whole pipeline costs half a minute, so what can be compared to one is. Those that are asked for
 begin with the first test, two at a time, while other tests go on; each is a process of its own in a home of
-its own, and mostly waits for its tools to start. Tests that look at them come last.
+its own, and steps back for the tests beside it, which have to take turns. Tests that look at them come last.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,9 @@ from tests.fixtures.long_runs import RUNS, LongRuns
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+STEP_BACK = 10
+"""By how much long runs are nicer than the tests: those go on at full speed, and these take what is left."""
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +50,10 @@ def home(tmp_path: Path) -> str:
 
 
 def _looked_at(item: pytest.Item) -> set[str]:
-    return set(RUNS).intersection(getattr(item, "fixturenames", ()))
+    """The runs that a test asks for; a parameter of its own may have the name of one."""
+    callspec = getattr(item, "callspec", None)
+    own = callspec.params if callspec else {}
+    return set(RUNS).intersection(getattr(item, "fixturenames", ())).difference(own)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,7 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def long_runs(request, tmp_path_factory) -> Iterator[LongRuns]:
     """Those runs that some test of this session looks at."""
     wanted = set().union(*map(_looked_at, request.session.items))
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    # Niceness is a thread's own on Linux, and what it starts inherits it.
+    with ThreadPoolExecutor(max_workers=2, initializer=os.nice, initargs=(STEP_BACK,)) as pool:
         yield LongRuns(tmp_path_factory.mktemp("long"), pool, wanted)
 
 
@@ -70,8 +78,14 @@ def undisturbed(long_runs):
 
 @pytest.fixture(scope="session")
 def hostile(long_runs):
-    """A home, how many refused rows to find by reason, and what the run printed."""
+    """A home with hostile files on one day and nothing else on another, and how its run ended."""
     return long_runs.result("hostile")
+
+
+@pytest.fixture(scope="session")
+def restatement(long_runs):
+    """A copy of the hostile home with a new revision of the bad day and all published after it."""
+    return long_runs.result("restatement")
 
 
 @pytest.fixture(scope="session")
@@ -87,9 +101,9 @@ def attacked(long_runs):
 
 
 @pytest.fixture(scope="session")
-def networks(long_runs):
-    """A home whose days were pulled from two networks."""
-    return long_runs.result("networks")
+def networks(life):
+    """The home of that life, whose first days were pulled from two networks."""
+    return life.home
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import duckdb
 import psutil
-
-from tests.fixtures.whole_home import DAYS
 
 
 def test_it_ends_with_every_day_published(killed):
@@ -52,20 +48,3 @@ def test_nothing_half_written_is_left(killed):
     assert left == ["stature.duckdb"]
     with duckdb.connect(str(home.published), read_only=True) as connection:
         assert connection.execute("select count(*) from core.daily_score").fetchone()[0] > 0
-
-
-def test_a_published_day_run_again_changes_nothing_and_says_so(undisturbed):
-    before = contents(undisturbed.path)
-    output = undisturbed.run(DAYS)
-    assert "Already published up to 2026-01-03, nothing to do." in output
-    assert contents(undisturbed.path) == before
-
-
-def contents(home: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of every file of the lake and the warehouse."""
-    return {
-        str(path.relative_to(home)): (path.stat().st_size, path.stat().st_mtime_ns)
-        for area in ("lake", "pending", "warehouse")
-        for path in (home / area).rglob("*")
-        if path.is_file()
-    }
