@@ -63,6 +63,11 @@ VALIDATORS = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
 
 _LONGEST_VALIDATOR = 500
 
+_ENDS = "_said_to_end"
+
+LAST_PAGE = "last_page"
+"""In `about`: the service says that its list ends with this page."""
+
 
 @dataclass(frozen=True)
 class _Wish:
@@ -77,6 +82,7 @@ class _Wish:
     host: str
     own: bool  # the network's own host, to which credentials go
     noting: tuple[str, ...] = ()  # headers of the answer that go into its `about`
+    mark_end: bool = False
     earlier: Answer | None = None  # what stands again where the service says that nothing changed
 
 
@@ -173,10 +179,12 @@ class Client:
         stop: Callable[[Answer], bool] | None = None,
         items: str | None = None,
         headers: Mapping[str, str] | None = None,
+        mark_end: bool = False,
     ) -> Iterator[Answer]:
         """The answers of a list, page by page, until its end, or after the page for which `stop` says so.
 
         `items` is the JSON path of the page's list, where a paginator needs to see whether it is empty.
+        `mark_end`: the page with which the service says that the list ends has LAST_PAGE in its `about`.
         A cursor that comes back ends the list with a note. AnswerError, ConnectorError.
         """
         request = self._request(path_or_url, params, headers, "GET", None)
@@ -184,7 +192,7 @@ class Client:
         paging.init_request(request)
         seen: set[str] = set()
         for _ in range(MOST_PAGES):
-            wish = self._wish(endpoint, request, about, "json")
+            wish = replace(self._wish(endpoint, request, about, "json"), mark_end=mark_end)
             if wish.key in seen:
                 self.note(f"{endpoint}: a cursor came back, and the list ends there")
                 return
@@ -316,6 +324,8 @@ class Client:
             name: value for name in wish.noting if (value := reply.headers.get(name.lower())) is not None
         }
         about = {**wish.about, **noted}
+        if wish.mark_end and paging is not None and paging.get(_ENDS):
+            about[LAST_PAGE] = "yes"
         answer = Answer(self.network.name, wish.endpoint, wish.url, reply.status, text, received, about)
         if failed and reply.status not in self.network.gone:
             # No more than tells what went wrong: an error page is nobody's content, and may hold anything.
@@ -341,7 +351,8 @@ class Client:
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
             self.note(f"{endpoint}: a page does not say how the list goes on, and it ends there")
             vars(paging)["_has_next_page"] = False
-        return {k: v for k, v in vars(paging).items() if isinstance(v, str | int | float | bool | None)}
+            return _plain(paging)
+        return {**_plain(paging), _ENDS: not paging.has_next_page}
 
     # --- persistence --------------------------------------------------------------------------
 
@@ -416,6 +427,11 @@ class Client:
         self._failed_in_a_row[wish.host] = failed
         if wish.own and (failed >= _FAILED_IN_A_ROW or (fault.kind == "connection" and not self.answered)):
             raise NetworkDownError(f"{self.network.name} is down: {wish.endpoint}: {fault}.") from None
+
+
+def _plain(paging: BasePaginator) -> dict[str, Any]:
+    """A paginator's state, as far as it can be written down."""
+    return {k: v for k, v in vars(paging).items() if isinstance(v, str | int | float | bool | None)}
 
 
 def _again(earlier: Answer, reply: Reply) -> Reply:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import itertools
 import json
 import tempfile
 from collections import Counter
@@ -25,6 +26,7 @@ from orchestration.connectors import (
     contract_rows,
     crm,
     fields,
+    follow_lists,
     graph_api,
     hypertext,
     reactions,
@@ -56,7 +58,10 @@ ANSWER_SCHEMA = pa.schema(
 REFUSED_SCHEMA = pa.schema([("reason", pa.string()), ("detail", pa.string()), ("answer", pa.int64())])
 
 # What mappings share: where it changes, they do.
-_SHARED = (answers, fields, contract_rows, crm, graph_api, hypertext, reactions, replies, sites, snapshots)
+_SHARED = (
+    answers, contract_rows, crm, fields, follow_lists, graph_api, hypertext, reactions, replies, sites,
+    snapshots,
+)  # fmt: skip
 
 _AT_ONCE = 20_000  # rows of a table in memory
 
@@ -128,7 +133,8 @@ def map_day(settings: Settings, lake: Lake, module: NetworkModule, day: date, ru
         found = _mapped(
             module, read_answers(lake, network.name, raw), reading(settings, day, since, until), counts
         )
-        for at, row in settled(found, day):
+        ended = _ended_follows(lake, module, raw, reading(settings, day, since, until))
+        for at, row in settled(itertools.chain(found, ended), day):
             refused = row if isinstance(row, Refused) else sheets.add(row)
             if refused is None:
                 counts.rows[str(row.table)] += 1  # type: ignore[union-attr]
@@ -157,6 +163,25 @@ def _mapped(
                 yield at, row
         except BODY_FAULTS as error:
             yield at, Refused("bad_type", f"{answer.endpoint}: the mapping failed: {type(error).__name__}")
+
+
+def _ended_follows(
+    lake: Lake, module: NetworkModule, raw: Manifest, reading: Reading
+) -> Iterator[tuple[int, Row]]:
+    """The follows that today's complete lists name no more; no single answer says so."""
+    network = module.NETWORK
+    if not network.follow_lists:
+        return
+    table = f"raw/{network.name}"
+    today = follow_lists.lists_of(module, read_answers(lake, network.name, raw), reading)
+    days = sorted(day for day in lake.days(table) if day < raw.day)
+    before = (
+        follow_lists.lists_of(module, read_answers(lake, network.name, manifest), reading)
+        for day in reversed(days[-follow_lists.LOOK_BACK :])
+        if (manifest := lake.manifest(table, day)) is not None
+    )
+    for row in follow_lists.unfollows(network.name, today, before, reading):
+        yield 0, row
 
 
 class _Sheets:

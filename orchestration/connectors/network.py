@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -48,6 +48,8 @@ class Network:
     is given to the mapping, which may read a deletion in it; other failures are recorded and not mapped.
     `later` reads from a refusal's status and body, at a moment in seconds since 1970, how many seconds to
     wait, where the service says so there and not in its headers; None where it says no such thing.
+    `follow_lists` are the endpoints whose answers list an account's followers or whom it follows, page by
+    page, with `account_id` in `about` and the end marked.
     `meant(status, body)` is the status that a failure should have had, for services that tell a refused
     token or too many calls (401, 429) in the body alone.
     """
@@ -60,6 +62,7 @@ class Network:
     proof: str
     needs: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    follow_lists: Collection[str] = ()
     history_days: int = 90
     gone: tuple[int, ...] = (410,)
     from_beginning: bool = False

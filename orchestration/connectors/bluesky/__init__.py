@@ -17,6 +17,7 @@ NETWORK = Network(
     optional=("bluesky_url",),
     page="https://docs.bsky.app/docs/api/at-protocol-xrpc-api",
     history="posts: all; reactions: to posts of STATURE_REACTION_DAYS; reposts and follows are undated",
-    blind="follows taken back, deleted posts of the watched, people who hide from readers without an account",
+    blind="deleted posts of the watched, people who hide from readers without an account",
+    follow_lists=("followers", "follows"),
     proof="real server, recorded answers",
 )

@@ -124,6 +124,7 @@ def _list(client: Client, endpoint: str, name: str, actor: str) -> None:
         {"actor": actor, "limit": _PAGE},
         {"account_id": actor},
         _cursor(),
+        mark_end=True,
     )
     for number, _ in enumerate(pages, start=1):
         if number == LIST_PAGES:

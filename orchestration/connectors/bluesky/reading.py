@@ -35,6 +35,7 @@ from orchestration.connectors.fields import (
     objects,
     whole,
 )
+from orchestration.connectors.follow_lists import follow
 
 NAME = "bluesky"
 MOVED_IN = timedelta(days=2)
@@ -136,20 +137,19 @@ def _follows(
     body: Node, name: str, answer: Answer, reading: Reading, pair: Callable[[str], tuple[str, str]]
 ) -> Found:
     """Who follows whom, by a list of one account's followers or followed."""
-    subject, at = a_node(body, "subject"), undated(reading, answer, None)
+    subject = a_node(body, "subject")
     if hides(subject):
         return
     yield from _account(subject, answer)
 
-    def follow(other: Node) -> Found:
+    def listed(other: Node) -> Found:
         if hides(other):
             return
         yield from _account(other, answer)
         actor, target = pair(_did(other))
-        made = f"follow:{actor}:{target}"
-        yield activity(NAME, "follow", made, actor=actor, at=at, target=target)
+        yield follow(NAME, answer, reading, actor, target)
 
-    yield from each(answer, name, array(body, name), follow)
+    yield from each(answer, name, array(body, name), listed)
 
 
 _READERS: Mapping[str, Reader] = {

@@ -20,6 +20,7 @@ NETWORK = Network(
     page="https://docs.github.com/rest",
     history="stars, forks, issues, comments and reviews of any day; what accounts do elsewhere for 30 days",
     blind="private repositories; discussions; comments on commits; whom a text names; when a follow began",
+    follow_lists=("followers", "following"),
     proof="recorded answers",
     later=later,
 )

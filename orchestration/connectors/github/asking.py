@@ -253,7 +253,7 @@ class _Asking:
         for endpoint in ("followers", "following"):
             with self.client.apart(f"{endpoint} of {self.account.login}"):
                 about = {"account_id": self.account.id}
-                pages = self.pages(endpoint, f"{self.account.path}/{endpoint}", {}, about)
+                pages = self.pages(endpoint, f"{self.account.path}/{endpoint}", {}, about, mark_end=True)
                 for number, _ in enumerate(pages, start=1):
                     if number == _MOST_FOLLOW_PAGES:
                         self.client.note(
@@ -325,9 +325,12 @@ class _Asking:
         about: dict[str, str],
         stop: Callable[[Answer], bool] | None = None,
         headers: dict[str, str] | None = None,
+        mark_end: bool = False,
     ) -> Iterator[Answer]:
         full = {**params, "per_page": _PAGE}
-        return self.client.pages(endpoint, path, full, about, _pages(), stop, headers=headers)
+        return self.client.pages(
+            endpoint, path, full, about, _pages(), stop, headers=headers, mark_end=mark_end
+        )
 
     def before(self, dated: str) -> Callable[[Answer], bool]:
         """Whether a page reaches back to before these days, by the field that its items are dated with."""

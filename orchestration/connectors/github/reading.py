@@ -35,6 +35,7 @@ from orchestration.connectors.fields import (
     text,
     whole,
 )
+from orchestration.connectors.follow_lists import follow
 
 _NETWORK = "github"
 _GONE = 410
@@ -325,9 +326,7 @@ class _Reader:
         other, own = identity(user, "id"), self.about("account_id")
         actor, target = (own, other) if mine else (other, own)
         yield self.account(user)
-        at = undated(self.reading, self.answer, None)
-        if self.reading.covers(at):
-            yield activity(_NETWORK, "follow", f"follow:{actor}:{target}", actor=actor, target=target, at=at)
+        yield follow(_NETWORK, self.answer, self.reading, actor, target)
 
     def event(self, item: Node) -> Iterator[Row]:
         """What an account did. Only what an event tells whole: the other kinds are asked for elsewhere.

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 
 from orchestration.connectors.answers import Answer, Reading, Refused, Row
 from orchestration.connectors.client import AnswerError, Client
-from orchestration.connectors.contract_rows import activity, once, undated
+from orchestration.connectors.contract_rows import once
 from orchestration.connectors.fields import Node, array, each, maybe_text, node, whole
+from orchestration.connectors.follow_lists import follow
 from orchestration.connectors.mastodon import asking
 from orchestration.connectors.mastodon.profiles import NAME, account_id, domain_of, profile_rows
 from orchestration.connectors.mastodon.statuses import (
@@ -48,6 +49,7 @@ NETWORK = Network(
     history="posts as far back as the server has them; likes and reposts date from when they are first seen",
     blind="who liked or passed on what its server never heard of; lists of followers that are hidden",
     proof="recorded answers",
+    follow_lists=("followers", "following"),
     gone=(401, 403, 404, 410),  # what was answered may be hidden or gone, the reply to it is not
 )
 
@@ -155,14 +157,12 @@ def _reactions(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
 def _follows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
     """Who follows the account, or whom it follows: seen first on this day, as the lists have no dates."""
     listed, known = _list(answer), answer.about.get("account_id")
-    at = undated(reading, answer, None)
 
     def read(profile: Node) -> Iterator[Row | Refused]:
         if known:
             other = account_id(profile, domain_of(answer))
             actor, target = (other, known) if answer.endpoint == "followers" else (known, other)
-            made = f"follow:{actor}:{target}"
-            yield activity(NAME, "follow", made, actor=actor, at=at, target=target)
+            yield follow(NAME, answer, reading, actor, target)
         yield from profile_rows(profile, answer)
 
     if not known:

@@ -15,6 +15,7 @@ from requests import Request, Response
 from orchestration.connectors.answers import Answer, Unreadable
 from orchestration.connectors.client import AnswerError, Client
 from orchestration.connectors.fields import Node, identity, moment, node
+from orchestration.connectors.follow_lists import PROMISED
 from orchestration.connectors.mastodon.profiles import account_id, qualified
 from orchestration.connectors.mastodon.statuses import content_id, is_public, spread, unresolved
 from orchestration.connectors.network import Asked, ConnectorError, Watched
@@ -178,7 +179,12 @@ class Server:
             return pages >= MOST_PAGES_OF_FOLLOWS
 
         url = self._url("accounts", number, endpoint)
-        for _ in self.client.pages(endpoint, url, {"limit": _MOST_ACCOUNTS}, about, Link(), stop=enough):
+        # Without links to next pages every list ends with its first: the counter says whether that is all.
+        told = {**about, PROMISED: str(promised)} if promised is not None else about
+        pages_of = self.client.pages(
+            endpoint, url, {"limit": _MOST_ACCOUNTS}, told, Link(), stop=enough, mark_end=promised is not None
+        )
+        for _ in pages_of:
             pass
         if pages >= MOST_PAGES_OF_FOLLOWS and (promised or 0) > seen:
             self.client.note(

@@ -93,7 +93,7 @@ def test_what_people_do_is_what_is_pulled(network: Network, tmp_path: Path) -> N
         f"repost:{first['uri']}:{cy.did}": ("repost", cy.did, ada.did, first["uri"], ()),
         f"repost:{bos['uri']}:{ada.did}": ("repost", ada.did, bo.did, bos["uri"], ()),
         **{
-            f"follow:{who.did}:{other.did}": ("follow", who.did, other.did, None, ())
+            f"follow:{who.did}:{other.did}:{since.date()}": ("follow", who.did, other.did, None, ())
             for who, other in ((bo, ada), (cy, ada), (ada, cy))
         },
         # Passed on by Ada, and so seen in her feed.

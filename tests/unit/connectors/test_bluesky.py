@@ -52,10 +52,10 @@ ACTIVITIES = {
         act("14:00", "reply", post(BO, "3b2"), BO, ADA, MATCH),
     ],
     "followers": [
-        act(NOON, "follow", f"follow:{BO}:{ADA}", BO, ADA, None),
-        act(NOON, "follow", f"follow:{CY}:{ADA}", CY, ADA, None),
+        act(NOON, "follow", f"follow:{BO}:{ADA}:{DAY}", BO, ADA, None),
+        act(NOON, "follow", f"follow:{CY}:{ADA}:{DAY}", CY, ADA, None),
     ],
-    "follows": [act(NOON, "follow", f"follow:{ADA}:{CY}", ADA, CY, None)],
+    "follows": [act(NOON, "follow", f"follow:{ADA}:{CY}:{DAY}", ADA, CY, None)],
 }
 BORN = datetime(2024, 3, 1, 10, tzinfo=UTC)
 

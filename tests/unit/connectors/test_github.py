@@ -12,7 +12,7 @@ from orchestration.connectors import github
 from orchestration.connectors.answers import Answer
 from orchestration.connectors.client import NetworkDownError
 from tests.fixtures.expected_rows import Expected
-from tests.fixtures.network_answers import RECEIVED, fixture, reading, refusals, table
+from tests.fixtures.network_answers import DAY, RECEIVED, fixture, reading, refusals, table
 from tests.fixtures.pulled import pulling
 from tests.fixtures.replay_server import recorded
 
@@ -95,12 +95,12 @@ def test_comments_and_reviews_answer_whoever_opened_it_and_applause_likes_it() -
 def test_follows_are_dated_when_first_seen() -> None:
     rows = found("followers")
     assert table(rows, "activities") == [
-        act("12:00", "follow", "follow:2:1", "2", "1", None),
-        act("12:00", "follow", "follow:4:1", "4", "1", None),
+        act("12:00", "follow", f"follow:2:1:{DAY}", "2", "1", None),
+        act("12:00", "follow", f"follow:4:1:{DAY}", "4", "1", None),
     ]
     assert table(rows, "accounts") == [BEN, BOT]
     rows = found("following")
-    assert table(rows, "activities") == [act("12:00", "follow", "follow:1:3", "1", "3", None)]
+    assert table(rows, "activities") == [act("12:00", "follow", f"follow:1:3:{DAY}", "1", "3", None)]
     assert refusals(rows) == [("null_required", "following: id")]
 
 

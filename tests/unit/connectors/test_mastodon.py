@@ -13,6 +13,7 @@ from orchestration.connectors.answers import Answer, Refused, Row
 from orchestration.connectors.mastodon import profiles, statuses
 from tests.fixtures.expected_rows import Expected
 from tests.fixtures.network_answers import (
+    DAY,
     RECEIVED,
     fixture,
     reading,
@@ -144,13 +145,13 @@ def test_likes_count_not_before_their_post_and_not_on_days_before_it() -> None:
 
 def test_followers_are_dated_when_they_are_first_seen() -> None:
     assert found("followers") == [
-        Row("activities", act("12:00", "follow", f"follow:{BEN}:{ADA}", BEN, ADA, None)),
+        Row("activities", act("12:00", "follow", f"follow:{BEN}:{ADA}:{DAY}", BEN, ADA, None)),
         Row("accounts", ROW_OF_BEN),
-        Row("activities", act("12:00", "follow", f"follow:{DAN}:{ADA}", DAN, ADA, None)),
+        Row("activities", act("12:00", "follow", f"follow:{DAN}:{ADA}:{DAY}", DAN, ADA, None)),
         Row("accounts", ROW_OF_DAN),
     ]
     assert table(found("following"), "activities") == [
-        act("12:00", "follow", f"follow:{ADA}:{BEN}", ADA, BEN, None)
+        act("12:00", "follow", f"follow:{ADA}:{BEN}:{DAY}", ADA, BEN, None)
     ]
 
 
