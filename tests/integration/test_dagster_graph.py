@@ -52,6 +52,15 @@ def graph(described_home: Path) -> dict[str, Any]:
     return described(described_home, {"STATURE_FIRST_DAY": "2026-01-05"})
 
 
+@pytest.fixture(scope="module")
+def other_graph(described_home: Path) -> dict[str, Any]:
+    """Of a home with an inbox alone, whose scores go to two CRMs."""
+    inbox = described_home / "in"
+    inbox.mkdir()
+    crms = {"STATURE_CRMS": "samplecrm,salesforce"}
+    return described(described_home, crms | {"STATURE_INBOX": str(inbox), "STATURE_NETWORKS": "inbox"})
+
+
 def described(home: Path, environment: dict[str, str]) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", DESCRIBE],
@@ -127,19 +136,16 @@ def test_groups_are_the_stages(graph: dict[str, Any]) -> None:
 
 
 def test_a_crm_is_synced_after_publishing_and_whatever_was_held_back(
-    described_home: Path, graph: dict[str, Any]
+    graph: dict[str, Any], other_graph: dict[str, Any]
 ) -> None:
     assert not [key for key in graph["nodes"] if key.startswith("activation/")], "off until configured"
-    found = described(described_home, {"STATURE_CRMS": "samplecrm,salesforce"})
-    node = found["nodes"]["activation/salesforce"]
+    node = other_graph["nodes"]["activation/salesforce"]
     assert node["parents"] == ["published/contacts"]
     assert (node["daily"], node["policy"], node["pools"]) == (True, "SINGLE_RUN", ["home"])
-    assert not [check for check in found["checks"] if check.startswith("published/contacts")]
+    assert not [check for check in other_graph["checks"] if check.startswith("published/contacts")]
 
 
-def test_an_inbox_is_a_source_of_its_own(described_home: Path, tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    inbox = {"STATURE_INBOX": str(tmp_path / "in"), "STATURE_NETWORKS": "inbox"}
-    nodes = described(described_home, inbox)["nodes"]
+def test_an_inbox_is_a_source_of_its_own(other_graph: dict[str, Any]) -> None:
+    nodes = other_graph["nodes"]
     assert "raw/sample" not in nodes
     assert nodes["lake/activities"]["parents"] == ["raw/inbox", "raw/requests"]
