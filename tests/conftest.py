@@ -49,6 +49,18 @@ def home(tmp_path: Path) -> str:
     return str(tmp_path / "home")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _power_stays_on() -> Iterator[None]:
+    """No write of this process waits until the disk has it: four milliseconds each, and there are thousands.
+
+    That is for when the power goes, which no test does; what a killed process wrote stays. That the lake asks
+    for it before it renames a file is a test of its own, and the processes that tests start wait as ever.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 def _looked_at(item: pytest.Item) -> set[str]:
     """The runs that a test asks for; a parameter of its own may have the name of one."""
     callspec = getattr(item, "callspec", None)
