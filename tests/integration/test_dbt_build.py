@@ -456,6 +456,18 @@ def test_docs_describe_every_column_of_the_marts(warehouse: Warehouse) -> None:
     }
 
 
+# --- the published copy ------------------------------------------------------------------------------
+
+
+def test_the_copy_equals_the_marts_that_dbt_built(warehouse: Warehouse) -> None:
+    copy = publish_warehouse(Settings(home=str(warehouse.home)))
+    marts = warehouse.marts()
+    assert copy.tables == {name: len(rows) for name, rows in marts.items()}
+    with duckdb.connect(copy.path, read_only=True) as connection:
+        for name, rows in marts.items():
+            assert connection.execute(f"from {name} order by all").fetchall() == rows, name
+
+
 # --- nothing yet ------------------------------------------------------------------------------------
 
 

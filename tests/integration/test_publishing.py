@@ -17,9 +17,6 @@ from orchestration.publishing import (
     warehouse_path,
 )
 from orchestration.settings import Settings
-from spark_jobs.lake import Lake
-from tests.fixtures.lake_days import FIRST, Community, days_from
-from tests.fixtures.warehouse import Warehouse
 
 # Reads, waits for a line, and reads again over the connection that it had open all the time.
 READER = """
@@ -176,15 +173,3 @@ def test_a_warehouse_that_is_no_database_is_refused(settings: Settings) -> None:
     warehouse_path(settings).write_bytes(b"not a database, and long enough to be read as one" * 100)
     with pytest.raises(PublishingError, match="cannot be published"):
         publish_warehouse(settings)
-
-
-def test_the_copy_equals_the_marts_that_dbt_built(settings: Settings) -> None:
-    community = Community(people=20)
-    community.write(Lake(settings.home), days_from(FIRST, 2))
-    warehouse = Warehouse(Path(settings.home))
-    warehouse.run()
-    copy = publish_warehouse(settings)
-    marts = warehouse.marts()
-    assert copy.tables == {name: len(rows) for name, rows in marts.items()}
-    for name, rows in marts.items():
-        assert read(copy, f"from {name} order by all") == rows, name
