@@ -28,7 +28,6 @@ class PostgresDestination:
         self._dsn = secret(settings, crm)
         self._timeout = settings.crm_timeout
         self._table = sql.Identifier(*str(mapping.object).split("."))
-        self._id = sql.Identifier(mapping.id_field)
         self._id_name = mapping.id_field
         self._patience = Patience(settings.crm_patience, wait)
         self._connection: psycopg.Connection[dict[str, object]] | None = None
@@ -71,29 +70,13 @@ class PostgresDestination:
             for fields, group in groups.items():
                 self.calls += 1
                 rows = [[record.contact_id, *record.values.values()] for record in group]
-                cursor.executemany(self._upsert(fields), rows)
-
-    def _upsert(self, fields: Sequence[str]) -> sql.Composed:
-        names = [sql.Identifier(name) for name in fields]
-        return sql.SQL(
-            "insert into {table} ({id}, {names}) values ({marks}) on conflict ({id}) do update set {updates}"
-        ).format(
-            table=self._table,
-            id=self._id,
-            names=sql.SQL(", ").join(names),
-            marks=sql.SQL(", ").join([sql.Placeholder()] * (len(names) + 1)),
-            updates=sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(name) for name in names),
-        )
+                cursor.executemany(upsert(self._table, self._id_name, fields), rows)
 
     def settle(self, handle: str) -> None:
         """A transaction ends with its connection."""
 
     def read(self, contact_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Values]:
-        query = sql.SQL("select {id}::text as {id}, {names} from {table} where {id}::text = any(%s)").format(
-            id=self._id,
-            names=sql.SQL(", ").join(sql.SQL("{0}::text as {0}").format(sql.Identifier(f)) for f in fields),
-            table=self._table,
-        )
+        query = select(self._table, self._id_name, fields)
         rows = self._patience.call(lambda: self._select(query, list(contact_ids)))
         return {str(row[self._id_name]): {name: row[name] for name in fields} for row in rows}  # type: ignore[misc]
 
@@ -139,6 +122,29 @@ class PostgresDestination:
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+
+
+def upsert(table: sql.Identifier, id_field: str, fields: Sequence[str]) -> sql.Composed:
+    """The statement that writes one record: the id, then the fields, as parameters."""
+    names = [sql.Identifier(name) for name in fields]
+    return sql.SQL(
+        "insert into {table} ({id}, {names}) values ({marks}) on conflict ({id}) do update set {updates}"
+    ).format(
+        table=table,
+        id=sql.Identifier(id_field),
+        names=sql.SQL(", ").join(names),
+        marks=sql.SQL(", ").join([sql.Placeholder()] * (len(names) + 1)),
+        updates=sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(name) for name in names),
+    )
+
+
+def select(table: sql.Identifier, id_field: str, fields: Sequence[str]) -> sql.Composed:
+    """The query that reads the records of a list of ids, everything as text."""
+    return sql.SQL("select {id}::text as {id}, {names} from {table} where {id}::text = any(%s)").format(
+        id=sql.Identifier(id_field),
+        names=sql.SQL(", ").join(sql.SQL("{0}::text as {0}").format(sql.Identifier(f)) for f in fields),
+        table=table,
+    )
 
 
 def _said(error: psycopg.Error) -> str:
