@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +20,16 @@ from orchestration.activation.destination import (
 )
 from orchestration.activation.mapping import CrmMapping, Value, Values
 from orchestration.activation.plan import GIVE_UP_AFTER, Change, Plan
-from orchestration.activation.readback import differences, sample
+from orchestration.activation.readback import differences, is_default, is_empty, sample
 
 PAST = frozenset({"stale", "empty"})
 """Guards that a run over days of the past meets as a matter of course."""
 
 # A CRM that does not answer so many batches in a row is down; the rest waits for the next run.
 SILENT_BATCHES = 3
+
+_MOST_LEFT = 2_000
+_ADDRESS = re.compile(r"[^\s@<>'\"]+@[^\s@<>'\"]+")
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,14 @@ def settle(deliveries: Deliveries, destination: Destination) -> None:
     deliveries.fold()
 
 
+def _discreet(text: str, batch: Sequence[Change]) -> str:
+    """What a CRM says of a whole batch, for each of its records: without the one that it may quote."""
+    for change in batch:
+        if len(change.contact_id) > 3:
+            text = text.replace(change.contact_id, "…")
+    return _ADDRESS.sub("…", text)
+
+
 class _Sending:
     """The state of one sync."""
 
@@ -203,8 +215,10 @@ class _Sending:
         # Where people took over all that a record would be sent, there is nothing to ask the CRM for.
         outcomes += [Outcome(record.contact_id, "confirmed") for record in records if not record.values]
         try:
-            outcomes += self._send([record for record in records if record.values])
+            privacy = bool(batch) and batch[0].privacy
+            outcomes += self._send([record for record in records if record.values], privacy)
         except (UnansweredError, DestinationError) as error:
+            error.args = (_discreet(str(error), batch),)
             outcomes += error.outcomes
             said = {outcome.contact_id for outcome in outcomes}
             rest = [record for record in records if record.contact_id not in said]
@@ -212,14 +226,19 @@ class _Sending:
             raise
         self._answer(batch, outcomes)
 
-    def _send(self, records: Sequence[Record]) -> list[Outcome]:
-        """Send; a field that the CRM does not have and that is only to be emptied is empty already."""
+    def _send(self, records: Sequence[Record], privacy: bool) -> list[Outcome]:
+        """Send; a field that the CRM does not have and that is only to be emptied is empty already.
+
+        For privacy the fields that are there go whatever is to be said of others.
+        """
         while records:
             try:
                 return self._destination.send(records, self._deliveries)
             except MissingFieldError as error:
                 if any(record.values.get(error.field) is not None for record in records):
-                    raise
+                    if not privacy:
+                        raise
+                    self._problems.append(str(error))
                 before = sum(len(record.values) for record in records)
                 records = [
                     Record(r.contact_id, {k: v for k, v in r.values.items() if k != error.field})
@@ -258,6 +277,8 @@ class _Sending:
             if status == "confirmed":
                 self._confirmed[change.contact_id] = change
                 status = "emptied" if change.action == "empty" else "confirmed"
+            elif outcome.absent and change.action == "empty":
+                status = "emptied"  # a record that is not there holds nothing
             elif status == "refused" and change.refusals + 1 >= GIVE_UP_AFTER and not change.privacy:
                 status = "given_up"
             if outcome.message and outcome.fate != "confirmed":
@@ -292,7 +313,7 @@ class _Sending:
 
         Where the outcome of the last write is not known, what was to be written counts as ours as well.
         """
-        if there is None or there == "":
+        if is_empty(there) or (change.before.get(name) is None and is_default(there)):
             return False
         ours: list[Values] = [change.before, change.values, *change.unanswered]
         return all(differences({name: own.get(name)}, {name: there}) for own in ours)
@@ -300,7 +321,9 @@ class _Sending:
     def read_back(self, count: int) -> None:
         """Read a sample of what was confirmed; what did not arrive is not confirmed after all."""
         written = {one: change.values for one, change in self._confirmed.items() if change.values}
-        chosen = sample(written, count, self._run.run_id)
+        left = [one for one, change in self._confirmed.items() if change.privacy] if count else []
+        # Of those who leave every one: they are few, and a score that stays is theirs to complain about.
+        chosen = sorted({*sample(written, count, self._run.run_id), *left[:_MOST_LEFT]})
         if not chosen:
             return
         writable = self._destination.writable
@@ -316,16 +339,20 @@ class _Sending:
             self.not_read = True
             return
         missing: Counter[str] = Counter()
+        touched: set[str] = set()
         for contact_id in chosen:
             sent = {name: value for name, value in written[contact_id].items() if name in names}
-            missing.update(differences(sent, found.get(contact_id, {})))
+            different = differences(sent, found.get(contact_id, {}))
+            missing.update(different)
+            touched |= {self._confirmed[contact_id].action} if different else set()
         if not missing:
             return
         named = ", ".join(f"{name} ({count} of {len(chosen)})" for name, count in missing.most_common())
         message = f"did not arrive, though the CRM confirmed it: {named}"
         self._problems.append(f"{message}. Does the field exist there, and may this account write it?")
-        # The sample stands for all: nothing of this run is known to have arrived whole.
-        self._revoke(list(self._confirmed), message)
+        # The sample stands for all of its kind: nothing of it is known to have arrived whole.
+        kinds = {"empty"} if touched == {"empty"} else {"empty", "send"}
+        self._revoke([one for one, change in self._confirmed.items() if change.action in kinds], message)
 
     def _revoke(self, contact_ids: Sequence[str], message: str) -> None:
         """Take back what counted as confirmed."""

@@ -283,6 +283,9 @@ def forget(
         manifest, sent = lake.manifest(TABLE, day), lake.read_arrow(TABLE, day)
         if manifest is None or sent is None or not sent.num_rows:
             continue
+        ours = pc.is_in(sent["contact_id"], pa.array([contact_id for _, contact_id in wanted], pa.string()))
+        if not pc.any(ours).as_py():
+            continue
         rows = sent.to_pylist()
         hit = [row for row in rows if (row["crm"], row["contact_id"]) in wanted and _tells(row)]
         if not hit:

@@ -49,12 +49,13 @@ class Outcome:
     """What the CRM said about one record.
 
     `confirmed`: it has the values. `refused`: it does not take them, with its reason. `failed`: it came to no
-    decision about this record, and may have written it or not.
+    decision about this record, and may have written it or not. `absent`: it has no such record.
     """
 
     contact_id: str
     fate: Fate
     message: str | None = None
+    absent: bool = False
 
 
 class Work(Protocol):

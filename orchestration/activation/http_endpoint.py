@@ -59,6 +59,8 @@ class HttpDestination:
         sent = set(_PLACE.findall(json.dumps(mapping.send.body if mapping.send else None)))
         if missing := sorted(set(mapping.names) - sent):
             raise DestinationError(f"the mapping's request does not mention the field {missing[0]}")
+        if mapping.read and (missing := sorted(set(mapping.names) - set(mapping.read.values))):
+            raise DestinationError(f"the mapping does not say where to read {missing[0]}")
 
     def send(self, records: Sequence[Record], work: Work) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -91,7 +93,8 @@ class HttpDestination:
         self._let_in = True
         if response.is_success:
             return Outcome(record.contact_id, "confirmed")
-        return Outcome(record.contact_id, "refused", _reason(response))
+        absent = response.status_code in (404, 410)
+        return Outcome(record.contact_id, "refused", _reason(response), absent)
 
     def settle(self, handle: str) -> None:
         """A call is done when it answers."""

@@ -105,16 +105,19 @@ class HubSpotDestination:
             name = (result.properties or {}).get(self._id_property) if self._id_property else None
             written.add(ids.find(name or result.id))
         refused: dict[str | None, str] = {}
+        absent: set[str | None] = set()
         unnamed = None
         for error in getattr(answer, "errors", None) or []:
             named = [one for listed in (error.context or {}).values() for one in listed]
             refused.update({ids.find(one): error.message for one in named})
+            if error.category == "OBJECT_NOT_FOUND":
+                absent |= {ids.find(one) for one in named}
             unnamed = unnamed or error.message
         found = []
         for record in records:
             one = record.contact_id
             if one in refused:
-                found.append(Outcome(one, "refused", refused[one]))
+                found.append(Outcome(one, "refused", refused[one], one in absent))
             elif one in written:
                 found.append(Outcome(one, "confirmed"))
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ def sample(written: Mapping[str, Values], count: int, seed: str) -> list[str]:
     chosen: list[str] = []
     seen: set[str] = set()
     for one in order:
-        new = {name for name, value in written[one].items() if not _empty(value)} - seen
+        new = {name for name, value in written[one].items() if not is_empty(value)} - seen
         if new and len(chosen) < count:
             chosen.append(one)
             seen |= new
@@ -34,8 +35,10 @@ def differences(sent: Values, found: Values) -> list[str]:
 
 
 def _same(sent: Value, found: Value) -> bool:
-    if _empty(sent) or _empty(found):
-        return _empty(sent) and _empty(found)
+    if is_empty(sent):
+        return is_empty(found) or is_default(found)  # no CRM's checkbox can be empty
+    if is_empty(found):
+        return False
     if isinstance(sent, bool):
         return _plain(found) in (("true", "1", "t", "yes") if sent else ("false", "0", "f", "no"))
     if isinstance(sent, int | float):
@@ -45,7 +48,7 @@ def _same(sent: Value, found: Value) -> bool:
     text, other = _plain(sent), _plain(found)
     # A day may come back as a moment of that day, also counted in milliseconds since 1970.
     return text == other or (
-        len(text) == 10 and (other.startswith(f"{text}t00:00") or other == _millis(text))
+        len(text) == 10 and (other.replace("t", " ").startswith(f"{text} 00:00") or other == _millis(text))
     )
 
 
@@ -61,8 +64,14 @@ def _millis(text: str) -> str | None:
         return None
 
 
-def _empty(value: Value) -> bool:
+def is_empty(value: Value) -> bool:
+    """Whether a field holds nothing."""
     return value is None or value == ""
+
+
+def is_default(value: Value) -> bool:
+    """Whether a field holds what a CRM writes where nobody wrote anything."""
+    return _plain(value) in ("false", "0", "0.0")
 
 
 def _number(value: Value) -> float | None:
@@ -73,6 +82,6 @@ def _number(value: Value) -> float | None:
 
 
 def _plain(value: Value) -> str:
-    """Text without what CRMs are known to change: outer and repeated white space, composition, case."""
+    """Text without what CRMs are known to change: white space, composition, case, signs as HTML."""
     text = "true" if value is True else "false" if value is False else str(value)
-    return " ".join(unicodedata.normalize("NFC", text).split()).casefold()
+    return " ".join(unicodedata.normalize("NFC", html.unescape(text)).split()).casefold()

@@ -22,6 +22,7 @@ from simple_salesforce.format import format_soql
 
 from orchestration.activation.destination import (
     DestinationError,
+    Fate,
     Ids,
     MissingFieldError,
     Outcome,
@@ -46,6 +47,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?")
 _DONE = ("JobComplete", "Failed", "Aborted")
 _CLOSED = ("UploadComplete", "InProgress", *_DONE)
+_ABSENT = ("ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND")
 _NO_FIELD = re.compile(r"Field name not found : (\w+)")
 _NO_COLUMN = re.compile(r"No such column '(\w+)'")
 _FIRST_POLL, _LONGEST_POLL = 2.0, 30.0
@@ -171,7 +173,8 @@ class SalesforceDestination:
                 if contact_id := ids.find(self._name_of(row)):
                     why = row.get("sf__Error") or "no reason given"
                     locked = "UNABLE_TO_LOCK_ROW" in why
-                    said[contact_id] = Outcome(contact_id, "failed" if locked else "refused", why)
+                    fate: Fate = "failed" if locked else "refused"
+                    said[contact_id] = Outcome(contact_id, fate, why, why.startswith(_ABSENT))
         return [said.get(r.contact_id) or Outcome(r.contact_id, "failed", otherwise) for r in records]
 
     def _ids(self, ids: Iterable[str]) -> Ids:

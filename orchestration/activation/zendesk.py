@@ -251,7 +251,8 @@ def _outcome(contact_id: str, result: Mapping[str, Any] | None, job: Any) -> Out
     if result.get("success") or (result.get("status") in ("Updated", "Created") and not result.get("error")):
         return Outcome(contact_id, "confirmed")
     reason = result.get("details") or result.get("errors") or result.get("error") or "no reason given"
-    return Outcome(contact_id, "refused", str(reason)[:500])
+    absent = "NotFound" in f"{result.get('error')} {result.get('errors')}"
+    return Outcome(contact_id, "refused", str(reason)[:500], absent)
 
 
 def _plain(thing: Any) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def _samples(found: Plan, names: tuple[str, ...]) -> Table:
     shown = sorted(found.changes, key=lambda change: (not change.privacy, -len(_written(change, names))))
     for change in shown[:_SHOWN]:
         table.add_row(
-            Text(change.contact_id),
+            Text(_printable(change.contact_id)),
             Text(_why(change)),
             Text("; ".join(_written(change, names)) or "as it is"),
         )
@@ -116,7 +116,12 @@ def _written(change: Change, names: tuple[str, ...]) -> list[str]:
 
 def _shown(value: Value) -> str:
     text = "nothing" if value is None else str(value)
-    return text if len(text) <= 40 else text[:39] + "…"
+    return _printable(text if len(text) <= 40 else text[:39] + "…")
+
+
+def _printable(text: str) -> str:
+    """External text without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "·" for sign in text)
 
 
 def _default_file(settings: Settings, crm: str) -> Path:

@@ -12,6 +12,7 @@ from orchestration.activation.sync import SyncError
 from tests.fixtures.crm_harness import FIELDS, KINDS, Harness, harness
 from tests.fixtures.hubspot_server import HubSpotServer
 from tests.fixtures.salesforce_server import SalesforceServer
+from tests.fixtures.zendesk_server import ZendeskServer
 
 
 @pytest.fixture(params=KINDS)
@@ -407,6 +408,47 @@ def test_given_up_records_are_woken_by_hand(hubspot: Harness) -> None:
     hubspot.server.refused = set()
     assert hubspot.sync(rows).run.counts["resting"] == 1
     assert hubspot.sync(rows, wake=True).run.counts["confirmed"] == 1
+
+
+def test_a_record_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
+    for kind in ("salesforce", "hubspot"):
+        with harness(kind, tmp_path / kind) as crm:
+            assert crm.sync([crm.row(0), crm.row(1)]).failure is None
+            del crm.server.records[crm.ids[0]]
+            rows = [crm.row(0, None, unscored_reason="opted_out"), crm.row(1)]
+            report = crm.sync(rows)
+            assert (report.failure, report.run.counts["emptied"]) == (None, 1)
+            assert crm.plan(rows).changes == ()
+
+
+def test_a_score_that_stays_after_an_opt_out_is_found_among_many(tmp_path: Path) -> None:
+    with harness("zendesk", tmp_path, count=60, crm_read_back=3) as crm:
+        assert crm.sync([crm.row(n) for n in range(60)]).failure is None
+        cast(ZendeskServer, crm.server).keeps_what_is_emptied = True
+        rows = [crm.row(n, 60.0) for n in range(59)] + [crm.row(59, None, unscored_reason="opted_out")]
+        report = crm.sync(rows)
+        assert "score (1 of" in str(report.failure)
+        assert (report.run.counts["confirmed"], report.run.counts["failed"]) == (59, 1)
+        cast(ZendeskServer, crm.server).keeps_what_is_emptied = False
+        assert crm.sync(rows).failure is None
+        assert crm.held(59)["score"] is None
+
+
+def test_fields_that_are_there_are_emptied_whatever_is_missing(tmp_path: Path) -> None:
+    for kind in ("salesforce", "hubspot"):
+        with harness(kind, tmp_path / kind) as crm:
+            assert crm.sync([crm.row(0), crm.row(1)]).failure is None
+            crm.server.fields.discard("unscored")
+            report = crm.sync([crm.row(0, None, unscored_reason="opted_out"), crm.row(1)])
+            assert "unscored" in str(report.failure)
+            assert (crm.held(0)["score"], crm.held(0)["topic"]) == (None, None)
+
+
+def test_what_a_crm_says_of_a_batch_quotes_nobody(hubspot: Harness) -> None:
+    hubspot.server.faults.append("quote")
+    report = hubspot.sync([hubspot.row(n) for n in range(3)])
+    assert "ada@example.com" not in f"{report.failure} {report.reasons}"
+    assert "not let us in" in str(report.failure)
 
 
 def test_repeats_of_what_was_let_pass_ask_nobody(hubspot: Harness) -> None:

@@ -18,6 +18,10 @@ from orchestration.activation.readback import differences, sample
         ("Bird  watching", "bird watching "),
         (True, "true"),
         (None, ""),
+        (None, False),
+        (None, "0"),
+        ("Arts & Crafts", "Arts &amp; Crafts"),
+        ("2026-02-01", "2026-02-01 00:00:00"),
     ],
 )
 def test_a_crms_own_way_of_writing_is_the_same_value(sent: Value, found: Value) -> None:
