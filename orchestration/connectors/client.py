@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import requests
-from dlt.common import jsonpath
-from dlt.sources.helpers.rest_client.detector import find_response_page_data
 from dlt.sources.helpers.rest_client.paginators import BasePaginator, SinglePagePaginator
 from dlt.sources.helpers.rest_client.utils import join_url
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
@@ -39,6 +37,8 @@ from orchestration.connectors.network import (
     Network,
     NetworkDownError,
 )
+from orchestration.connectors.paging import GOES_ON, LAST_PAGE, says_the_end, turn
+from orchestration.connectors.revalidation import VALIDATORS, again, known_version
 from orchestration.settings import Settings
 
 __all__ = ["AnswerError", "Client", "ConnectorError", "NetworkDownError"]
@@ -57,16 +57,6 @@ _MOST_REFUSALS = 10  # answers of 429 to one request
 _FAILED_IN_A_ROW = 3  # requests, each given up after all its tries: the host is down
 _ERROR_BODY = 500  # characters kept of a body that is no answer to what was asked
 _LATER = 60.0  # seconds to wait where a service says "later" and not when
-
-VALIDATORS = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
-"""What a service says of an answer's version, and how it is asked whether there is another by now."""
-
-_LONGEST_VALIDATOR = 500
-
-_ENDS = "_said_to_end"
-
-LAST_PAGE = "last_page"
-"""In `about`: the service says that its list ends with this page."""
 
 
 @dataclass(frozen=True)
@@ -162,9 +152,7 @@ class Client:
     def _revalidating(self, wish: _Wish) -> _Wish:
         """The request with what the service said of the version that we have."""
         noting, earlier = (*wish.noting, *VALIDATORS), self._earlier(wish.endpoint, wish.url)
-        told = earlier.about if earlier is not None else {}
-        known = {VALIDATORS[name]: told[name] for name in VALIDATORS if name in told}
-        if not known or any(len(value) > _LONGEST_VALIDATOR for value in known.values()):
+        if earlier is None or not (known := known_version(earlier)):
             return replace(wish, noting=noting)
         wish.request.headers = {**(wish.request.headers or {}), **known}
         return replace(wish, noting=noting, earlier=earlier)
@@ -197,9 +185,12 @@ class Client:
                 self.note(f"{endpoint}: a cursor came back, and the list ends there")
                 return
             seen.add(wish.key)
-            got = self._ask(wish, lambda reply: self._turned(paging, reply, items, endpoint))
+            got = self._ask(wish, lambda reply: turn(paging, reply, items))
+            state = got.entry.paging or {}
             if got.reply is None:
-                vars(paging).update(got.entry.paging or {})
+                vars(paging).update(state)
+            if not state.get(GOES_ON, True):
+                self.note(f"{endpoint}: a page does not say how the list goes on, and it ends there")
             yield got.answer
             if not paging.has_next_page or (stop and stop(got.answer)):
                 return
@@ -267,16 +258,8 @@ class Client:
         told = [request.method, url, request.json, dict(sorted((about or {}).items()))]
         key = hashlib.sha256(json_text.dumps(told, sort_keys=True).encode()).hexdigest()
         host = host_of(url)
-        return _Wish(
-            endpoint,
-            request,
-            form,
-            dict(about or {}),
-            url,
-            key,
-            host,
-            bool(self.base) and host == host_of(self.base),
-        )
+        own = bool(self.base) and host == host_of(self.base)
+        return _Wish(endpoint, request, form, dict(about or {}), url, key, host, own)
 
     def _ask(self, wish: _Wish, turn: Callable[[Reply], Mapping[str, Any]] | None = None) -> _Got:
         """The journal's answer, or the service's. `turn` reads from a page where the list stands after it."""
@@ -298,7 +281,7 @@ class Client:
             raise AnswerError(f"{wish.endpoint}: {refused}") from None
         self._failed_in_a_row[wish.host] = 0
         if reply.status == 304 and wish.earlier is not None:
-            reply = _again(wish.earlier, reply)
+            reply = again(wish.earlier, reply)
         if not 200 <= reply.status < 300:
             message = f"{wish.endpoint}: the service answered {reply.status}"
             if reply.status == 401 and (secrets := self._secrets()):
@@ -320,11 +303,9 @@ class Client:
         """Write an answer down as it may be kept; as it came, it is handed on."""
         received = datetime.fromtimestamp(self._clock(), UTC)
         text = reply.text(wish.form)
-        noted = {
-            name: value for name in wish.noting if (value := reply.headers.get(name.lower())) is not None
-        }
+        noted = {name: reply.headers[name.lower()] for name in wish.noting if name.lower() in reply.headers}
         about = {**wish.about, **noted}
-        if wish.mark_end and paging is not None and paging.get(_ENDS):
+        if wish.mark_end and paging is not None and says_the_end(paging):
             about[LAST_PAGE] = "yes"
         answer = Answer(self.network.name, wish.endpoint, wish.url, reply.status, text, received, about)
         if failed and reply.status not in self.network.gone:
@@ -335,24 +316,6 @@ class Client:
         entry = Entry(wish.key, stored, failed, again, paging)
         self._journal.add(entry)
         return _Got(answer, entry, reply)
-
-    def _turned(
-        self, paging: BasePaginator, reply: Reply, items: str | None, endpoint: str
-    ) -> Mapping[str, Any]:
-        """Move the paginator on; its state in plain values."""
-        try:
-            body = json_text.loads(reply.body)
-            if items:
-                found = jsonpath.find_values(items, body)
-                data = found[0] if len(found) == 1 and isinstance(found[0], list) else found
-            else:
-                _, data = find_response_page_data(body)
-            paging.update_state(reply.as_response(), data if isinstance(data, list) else [data])
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
-            self.note(f"{endpoint}: a page does not say how the list goes on, and it ends there")
-            vars(paging)["_has_next_page"] = False
-            return _plain(paging)
-        return {**_plain(paging), _ENDS: not paging.has_next_page}
 
     # --- persistence --------------------------------------------------------------------------
 
@@ -427,15 +390,3 @@ class Client:
         self._failed_in_a_row[wish.host] = failed
         if wish.own and (failed >= _FAILED_IN_A_ROW or (fault.kind == "connection" and not self.answered)):
             raise NetworkDownError(f"{self.network.name} is down: {wish.endpoint}: {fault}.") from None
-
-
-def _plain(paging: BasePaginator) -> dict[str, Any]:
-    """A paginator's state, as far as it can be written down."""
-    return {k: v for k, v in vars(paging).items() if isinstance(v, str | int | float | bool | None)}
-
-
-def _again(earlier: Answer, reply: Reply) -> Reply:
-    """What an unchanged answer would have been, whole."""
-    said = {name.lower(): earlier.about[name] for name in VALIDATORS if name in earlier.about}
-    headers = {**said, **reply.headers, "content-type": "text/plain; charset=utf-8"}
-    return Reply(earlier.status, headers, earlier.body.encode(), reply.url)

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from orchestration.connectors.answers import Answer, Reading, Refused, Row
-from orchestration.connectors.client import LAST_PAGE
 from orchestration.connectors.contract_rows import activity, undated
 from orchestration.connectors.network import NetworkModule
+from orchestration.connectors.paging import LAST_PAGE
 from orchestration.connectors.pulling import BODY_FAULTS
 
 PROMISED = "promised"

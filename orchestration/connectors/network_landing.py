@@ -21,13 +21,13 @@ from dlt.extract import DltSource
 from orchestration.connectors import pulling
 from orchestration.connectors.answers import Answer
 from orchestration.connectors.asking import whom
-from orchestration.connectors.client import VALIDATORS
 from orchestration.connectors.exchange import Exchange
 from orchestration.connectors.journal import Journal
 from orchestration.connectors.mapped import ANSWER_SCHEMA, map_day, read_answers, table_of
 from orchestration.connectors.network import Asked, NetworkModule
 from orchestration.connectors.pull import pull_day, workspace
 from orchestration.connectors.reports import Landing, LandingReport, named
+from orchestration.connectors.revalidation import VALIDATORS
 from orchestration.home import machine_folder
 from orchestration.settings import Settings
 from spark_jobs.jobs.conform_files import ANSWERS
