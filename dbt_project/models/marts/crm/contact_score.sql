@@ -68,6 +68,7 @@ contacts as (
                 when nullif(trim(contacts.legal_basis), '') is null then 'no_legal_basis'
             {% endif %}
             when matches.person_id is null then coalesce(ambiguous.obstacle, 'not_matched')
+            when matches.match_confidence < 0.5 then 'unsure_match'
         end as obstacle,
         percent_rank() over (
             partition by contacts.crm, contacts.currency
