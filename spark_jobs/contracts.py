@@ -64,6 +64,7 @@ _FIELD_PROPERTIES: Mapping[str, type] = {
     "lowerCase": bool,
     "filledBy": str,
     "nullableKey": str,
+    "leftEmpty": bool,
 }
 
 
@@ -96,6 +97,7 @@ class Field:
     classification: str | None = None  # "personal" or None
     filled_by: str | None = None  # the stage that fills the column; None: it is delivered
     nullable_key: str | None = None  # why a key column may be null
+    left_empty: bool = False  # a value that breaks the contract is left out, and the row goes on
     partition: bool = False
 
 
@@ -271,6 +273,7 @@ def _field(prop: SchemaProperty) -> Field:
         classification=prop.classification,
         filled_by=custom.get("filledBy"),
         nullable_key=custom.get("nullableKey"),
+        left_empty=custom.get("leftEmpty", False),
         partition=bool(prop.partitioned),
     )
     _check_field(where, field, is_key=bool(prop.primaryKey))
@@ -359,6 +362,8 @@ def _check_field(where: str, field: Field, *, is_key: bool) -> None:
         raise ContractError(f"{where}: a key column must be required, or say in nullableKey why not")
     if field.nullable_key is not None and (field.required or not is_key):
         raise ContractError(f"{where}: nullableKey is for key columns that are not required")
+    if field.left_empty and (field.required or is_key):
+        raise ContractError(f"{where}: leftEmpty is for columns that may be empty and are in no key")
 
 
 def _check_dataset(dataset: Dataset) -> None:

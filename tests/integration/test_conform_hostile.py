@@ -343,6 +343,29 @@ def unreadable_cases() -> list[Case]:
 CASES = [*json_cases(), *csv_cases(), *parquet_cases(), *number_cases(), *unreadable_cases()]
 
 
+def contact(name: str, **changes: Any) -> dict[str, Any]:
+    """A good contact, unless `changes` say otherwise."""
+    good = {"email": f"{name}@x.org", "currency": "EUR", "lifetime_value": "10", "birth_year": "1980"}
+    return {"crm": "crm", "contact_id": name, **good, "customer_since": "2020-01-02", "deleted": None,
+            "updated_at": TIME, **changes}  # fmt: skip
+
+
+CONTACTS = [
+    contact("good"),
+    contact(
+        "odd", birth_year="abc", currency="EURO", customer_since="soon", lifetime_value="NaN", email="a\0b"
+    ),
+    contact("", birth_year="abc"),
+    contact("when", updated_at="then"),
+    contact("gone", deleted="perhaps"),
+]
+BAD_CONTACTS = [
+    (3, "null_required", "contact_id"),
+    (4, "bad_type", "updated_at"),
+    (5, "bad_type", "deleted"),
+]
+
+
 @dataclass
 class Run:
     lake: Lake
@@ -355,7 +378,9 @@ class Run:
 @pytest.fixture(scope="module")
 def run(spark, tmp_path_factory) -> Run:
     lake = Lake(str(tmp_path_factory.mktemp("hostile files") / "a home"))
-    deliver(lake, DAY, {case.name: case.content for case in CASES})
+    deliver(
+        lake, DAY, {case.name: case.content for case in CASES} | {"crm_contacts.jsonl": as_jsonl(CONTACTS)}
+    )
     said: list[str] = []
     report = conform(spark, lake, [DAY], "hostile", said.append)
     quarantine = lake.read_arrow("quarantine", DAY).to_pylist()
@@ -459,6 +484,39 @@ def test_the_counts_balance_and_agree_with_the_tables(run):
     assert {"Kind", "kind ", "huge", "nested", "day", "network"} == set(
         counts["activities"]["unknown_columns"]
     )
+
+
+def test_a_contact_goes_on_without_what_of_it_cannot_be_read(run):
+    """What it may lack is left empty and noted; without what it needs there is no row."""
+    rows = {row["contact_id"]: row for row in run.lake.read_arrow("crm_contacts", DAY).to_pylist()}
+    told = {name: {c: v for c, v in row.items() if v is not None} for name, row in rows.items()}
+    named = {"crm": "crm", "updated_at": AT, "source": "inbox"}
+    assert told == {
+        "good": named | {"contact_id": "good", "email": "good@x.org", "currency": "EUR", "birth_year": 1980,
+                         "lifetime_value": 10.0, "customer_since": date(2020, 1, 2)},
+        "odd": named | {"contact_id": "odd"},
+    }  # fmt: skip
+    found = [
+        (r["row_number"], r["reason"], r["field"])
+        for r in run.quarantine
+        if r["table_name"] == "crm_contacts"
+    ]
+    assert by_row(found) == by_row(BAD_CONTACTS)
+    [count] = [
+        row
+        for row in run.lake.read_arrow("conform_count", DAY).to_pylist()
+        if row["table_name"] == "crm_contacts"
+    ]
+    assert count["unknown_columns"] == [
+        f"{name}: {reason}, left empty"
+        for name, reason in (
+            ("birth_year", "bad_type"),
+            ("currency", "too_long"),
+            ("customer_since", "bad_type"),
+            ("email", "bad_text"),
+            ("lifetime_value", "out_of_range"),
+        )
+    ]
 
 
 def test_the_report_says_the_same(run):

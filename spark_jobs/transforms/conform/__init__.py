@@ -5,7 +5,8 @@ Frames go through these steps, each a module:
     cells          one column a contract field, as delivered: text of JSON lines and CSV, types of Parquet
     values         SQL that reads a cell as the contract's type, and says when it cannot
     rules          SQL of the contract's row rules, in one fixed order
-    judging        the rows with their fate so far: accepted, quarantined (with one reason), or a blank line
+    judging        the rows with their fate so far: accepted, quarantined (with one reason), or a blank line;
+                   where the contract says `leftEmpty`, a broken value costs that value and not the row
     suppression    who is erased, from which day to which; their rows are counted and not kept
     duplicates     the first row of a key wins, within the range and against the last 90 days
     topics         a reaction without topics takes those of its content

@@ -22,6 +22,7 @@ RAW_CHARACTERS = 4096  # of a refused row that are kept
 MOST_UNKNOWN = 50  # unknown columns that one row can report
 _NAME_CHARACTERS = 512
 _SHOWN_CHARACTERS = 80  # of a value, in a detail
+_ODD = "_odd"
 
 # The account that a refused row is kept under, so that erasing it finds the row.
 _ACCOUNT = ("account_id", "actor_account_id", "from_account_id")
@@ -32,13 +33,16 @@ def judge(cells: Cells, dataset: Dataset, subjects: Sequence[str] = ()) -> DataF
 
     `fate` is accepted (so far), quarantined or blank. Refused rows have what the table quarantine keeps of
     them (`REFUSAL`), accepted ones the struct `row` of the contract's input columns; `unknown` names the
-    columns that the contract does not know. Where `subjects` (SQL over the values) is given, a last column
-    `subjects` holds an array of their texts.
+    columns that the contract does not know, and those that were left empty, with the reason. Where `subjects`
+    (SQL over the values) is given, a last column `subjects` holds an array of their texts.
     """
     fields = dataset.input_fields
     readings = {f.name: reading(f, f"c_{f.name}", cells.kinds[f.name], cells.line) for f in fields}
     values = cells.frame.selectExpr("*", *[f"{readings[f.name].value} AS {f.name}" for f in fields])
-    rules = [*cells.faults, *row_rules(dataset, readings, cells.check_utf8)]
+    lenient = {f.name for f in fields if f.left_empty}
+    every = [*cells.faults, *row_rules(dataset, readings, cells.check_utf8)]
+    rules = [rule for rule in every if rule.field not in lenient]
+    values = _left_empty(values, [rule for rule in every if rule.field in lenient])
     first = " ".join(f"WHEN {rule.broken} THEN {number}" for number, rule in enumerate(rules, 1))
     refused = "problem > 0"
     row = ", ".join(f"'{f.name}', {f.name}" for f in fields)
@@ -52,7 +56,7 @@ def judge(cells: Cells, dataset: Dataset, subjects: Sequence[str] = ()) -> DataF
         f"CASE WHEN {refused} THEN {_shown(dataset, rules)} END AS shown",
         f"CASE WHEN {refused} THEN {_name('network', dataset)} END AS network",
         f"CASE WHEN {refused} THEN {_account(dataset)} END AS account_id",
-        f"{_unknown(cells)} AS unknown",
+        f"{_unknown(cells, bool(lenient))} AS unknown",
         f"CASE WHEN problem = 0 THEN named_struct({row}) END AS row",
         *[f"array_compact(array({', '.join(subjects)})) AS {name}" for name in extra],
     )
@@ -102,10 +106,28 @@ def _shown(dataset: Dataset, rules: Sequence[Rule]) -> str:
     return rf"concat('\'', replace({text}, '\u0000', '\u2400'), '\'')"
 
 
-def _unknown(cells: Cells) -> str:
+def _left_empty(values: DataFrame, rules: Sequence[Rule]) -> DataFrame:
+    """The values without those that break one of `rules`; which these were, and why, in the array `_odd`."""
+    if not rules:
+        return values
+    columns = {name: name for name in values.columns}
+    notes = []
+    for field in dict.fromkeys(str(rule.field) for rule in rules):
+        own = [rule for rule in rules if rule.field == field]
+        broken = " OR ".join(f"coalesce({rule.broken}, false)" for rule in own)
+        columns[field] = f"CASE WHEN {broken} THEN NULL ELSE {field} END AS {field}"
+        why = " ".join(f"WHEN {rule.broken} THEN '{field}: {rule.reason}, left empty'" for rule in own)
+        notes.append(f"CASE {why} END")
+    return values.selectExpr(*columns.values(), f"array_compact(array({', '.join(notes)})) AS {_ODD}")
+
+
+def _unknown(cells: Cells, has_odd: bool) -> str:
     names = f"slice({cells.unknown}, 1, {MOST_UNKNOWN})"
     short = f"transform({names}, name -> make_valid_utf8(substr(name, 1, {_NAME_CHARACTERS})))"
-    return f"CASE WHEN size({cells.unknown}) > 0 THEN {short} END"
+    if not has_odd:
+        return f"CASE WHEN size({cells.unknown}) > 0 THEN {short} END"
+    told = f"concat(coalesce({short}, CAST(array() AS ARRAY<STRING>)), {_ODD})"
+    return f"CASE WHEN size({told}) > 0 THEN {told} END"
 
 
 def _account(dataset: Dataset) -> str:

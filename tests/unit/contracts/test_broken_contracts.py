@@ -68,6 +68,11 @@ BROKEN: dict[str, tuple[str, Breaking, str]] = {
         _set("content_id", customProperties=[_custom("nullableKey", "why not")]),
         r"property content_id: nullableKey is for key columns",
     ),
+    "leftEmpty on a key": (
+        "inputs/crm_contacts",
+        _set("contact_id", customProperties=[_custom("leftEmpty", True)]),
+        r"property contact_id: leftEmpty is for columns that may be empty",
+    ),
     "unknown custom property": (
         "inputs/activities",
         _set("occurred_at", customProperties=[_custom("notInFuture", True)]),
