@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from orchestration.activation.address import is_another, remember
 from orchestration.activation.apply import PAST, Report, apply_plan, settle
 from orchestration.activation.contacts import Contacts, ContactsError, read_contacts
 from orchestration.activation.deliveries import Deliveries, SyncRun
@@ -82,6 +83,7 @@ def sync_crm(
     today: date | None = None,
     last_day: date | None = None,
     wake: bool = False,
+    same: bool = False,
     read: Read = read_contacts,
 ) -> Report:
     """Plan and apply. The home's lock is the caller's to hold.
@@ -89,15 +91,22 @@ def sync_crm(
     `digest`: of a plan that somebody has looked at; where the plan has become another one since, nothing is
     sent. `last_day`: of the run that this sync belongs to. Where that day itself is too old to be sent, the
     run fills a gap of the past: a stale mart is what it makes, and no failure. `wake`: what was given up is
-    tried again. SyncError where the sync could
+    tried again. `same`: the CRM is the one it was, at another address. SyncError where the sync could
     not begin; the report says how it ended. Either way the published warehouse shows it afterwards.
     """
     mapping = load_mapping(crm, settings.crm_mappings)
     deliveries = Deliveries(settings.home, crm)
+    if not same and is_another(settings, crm, mapping):
+        raise SyncError(
+            f"{crm} is at another address than when it was sent to first, and what was confirmed there says "
+            "nothing of here. Nothing was sent. If it is the same CRM: stature crm apply --same-crm. "
+            "If it is another, give it a name and a mapping of its own, and it is sent everything."
+        )
     run_id = deliveries.own_id(run_id)
     today, begun = today or datetime.now(UTC).date(), datetime.now(UTC)
     try:
         with _opened(settings, crm, mapping, run_id, wait) as destination:
+            remember(settings, crm, mapping)
             settle(deliveries, destination)
             plan = plan_crm(settings, crm, today, read, wake=wake).plan
             if digest is not None and digest != plan.digest:

@@ -38,14 +38,27 @@ def plan(settings: Settings, crm: str, out: Path | None) -> RenderableType:
 
 
 def apply(
-    settings: Settings, crm: str, yes: bool, plan_file: Path | None, console: Console, wake: bool = False
+    settings: Settings,
+    crm: str,
+    yes: bool,
+    plan_file: Path | None,
+    console: Console,
+    wake: bool = False,
+    same: bool = False,
 ) -> Report:
     """Plan and send. SyncError, with the counts, where not all that was planned arrived."""
     load_mapping(crm, settings.crm_mappings)
     digest = read_digest(plan_file, crm) if plan_file else None
     with home_lock(settings, "stature crm apply"), console.status("Planning") as status:
         report = sync_crm(
-            settings, crm, str(uuid.uuid4()), yes=yes, digest=digest, wake=wake, progress=status.update
+            settings,
+            crm,
+            str(uuid.uuid4()),
+            yes=yes,
+            digest=digest,
+            wake=wake,
+            same=same,
+            progress=status.update,
         )
     if report.failure:
         said = "".join(f"\n  {count:,} times: {reason}" for reason, count in report.reasons.items())

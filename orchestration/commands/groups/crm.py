@@ -38,9 +38,12 @@ def apply(
     wake: Annotated[
         bool, typer.Option("--retry-given-up", help="Also records that it refused too often.")
     ] = False,
+    same: Annotated[
+        bool, typer.Option("--same-crm", help="It is at another address, and the one it was.")
+    ] = False,
 ) -> None:
     """Send to a CRM what has changed since it last confirmed."""
     from orchestration.commands.crm import apply as apply_plan
 
-    report = apply_plan(settings(), crm, yes, plan_file, console, wake)
+    report = apply_plan(settings(), crm, yes, plan_file, console, wake, same)
     console.print(f"{crm}: {report.text}", markup=False)

@@ -451,6 +451,18 @@ def test_what_a_crm_says_of_a_batch_quotes_nobody(hubspot: Harness) -> None:
     assert "not let us in" in str(report.failure)
 
 
+def test_another_crm_of_the_same_name_is_noticed(tmp_path: Path) -> None:
+    with harness("hubspot", tmp_path) as sandbox:
+        assert sandbox.sync([sandbox.row(0)]).failure is None
+    with harness("hubspot", tmp_path) as production:
+        with pytest.raises(SyncError, match="another address"):
+            production.sync([production.row(0)])
+        assert production.held(0)["score"] is None
+        report = production.sync([production.row(0, 60.0)], same=True)
+        assert (report.failure, production.held(0)["score"]) == (None, "60.0")
+        assert production.sync([production.row(0, 60.0)]).run.counts["unchanged"] == 1
+
+
 def test_repeats_of_what_was_let_pass_ask_nobody(hubspot: Harness) -> None:
     before = [hubspot.row(n) for n in range(5)]
     hubspot.sync(before)
