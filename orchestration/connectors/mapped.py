@@ -1,7 +1,7 @@
 """A day's answers made into contract rows: from lake/raw/<network> into lake/mapped/<network>.
 
 The mapped rows have a manifest of their own, which names the mapping's version and counts answers, rows and
-refusals. Mapping again needs nothing but the raw day.
+refusals. Mapping again needs nothing but the raw day, and for the ends of follows those before it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import itertools
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.connectors import (
@@ -100,19 +101,26 @@ def version_of(module: NetworkModule, settings: Settings) -> str:
     return digest.hexdigest()[:12]
 
 
-def read_answers(lake: Lake, network: str, manifest: Manifest) -> Iterator[Answer]:
-    """The answers of a raw day, in the order in which they came."""
+def read_answers(
+    lake: Lake, network: str, manifest: Manifest, endpoints: Collection[str] | None = None
+) -> Iterator[Answer]:
+    """The answers of a raw day, of these endpoints or of all, in the order in which they came."""
     for file in manifest.files:
         if file.extra.get("table") != ANSWERS:
             continue
         with lake.open(f"{lake.day_path(f'raw/{network}', manifest.day)}/{file.name}") as handle:
             for batch in pq.ParquetFile(handle).iter_batches(batch_size=256):
-                for row in batch.to_pylist():
+                wanted = batch if endpoints is None else batch.filter(_is_of(batch, endpoints))
+                for row in wanted.to_pylist():
                     received = row["received_at"].astimezone(UTC)
                     about = json.loads(row["about"])
                     yield Answer(
                         network, row["endpoint"], row["url"], row["status"], row["body"], received, about
                     )
+
+
+def _is_of(batch: pa.RecordBatch, endpoints: Collection[str]) -> pa.Array:
+    return pc.is_in(batch["endpoint"], pa.array(sorted(endpoints), pa.string()))
 
 
 def map_day(settings: Settings, lake: Lake, module: NetworkModule, day: date, run_id: str) -> Manifest:
@@ -173,14 +181,18 @@ def _ended_follows(
     if not network.follow_lists:
         return
     table = f"raw/{network.name}"
-    today = follow_lists.lists_of(module, read_answers(lake, network.name, raw), reading)
+
+    def lists_of(manifest: Manifest) -> Mapping[follow_lists.Whose, follow_lists.FollowList]:
+        told = read_answers(lake, network.name, manifest, network.follow_lists)
+        return follow_lists.lists_of(module, told, reading)
+
     days = sorted(day for day in lake.days(table) if day < raw.day)
     before = (
-        follow_lists.lists_of(module, read_answers(lake, network.name, manifest), reading)
+        lists_of(manifest)
         for day in reversed(days[-follow_lists.LOOK_BACK :])
         if (manifest := lake.manifest(table, day)) is not None
     )
-    for row in follow_lists.unfollows(network.name, today, before, reading):
+    for row in follow_lists.unfollows(network.name, lists_of(raw), before, reading):
         yield 0, row
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -12,22 +10,16 @@ from typing import Any
 
 import pytest
 import requests
-from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator, PageNumberPaginator
+from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator
 from pydantic import SecretStr
 
-from orchestration.connectors import pulling
-from orchestration.connectors.answers import Answer, Reading, Refused, Row
 from orchestration.connectors.client import Client
-from orchestration.connectors.contract_rows import activity
 from orchestration.connectors.exchange import Exchange, TransientFault
-from orchestration.connectors.fields import Node, array, each, identity, whole
-from orchestration.connectors.journal import Journal
-from orchestration.connectors.network import Asked, ConnectorError, Credentials, Network
+from orchestration.connectors.network import Asked, ConnectorError, Credentials
 from orchestration.settings import Settings
 from tests.fixtures.hostile_server import (
     EVERY_POST,
     Act,
-    HostileServer,
     cut,
     hang,
     hostile,
@@ -39,71 +31,8 @@ from tests.fixtures.hostile_server import (
     strange_bytes,
     torn,
 )
-from tests.fixtures.network_answers import DAY, RECEIVED, reading
-
-NOW = RECEIVED.timestamp()
-
-
-def pull(client: Client, asked: Asked) -> None:
-    with client.apart("the list"):
-        cursor = JSONResponseCursorPaginator(cursor_path="cursor", cursor_param="cursor")
-        for _ in client.pages("posts", "posts", paginator=cursor):
-            pass
-
-
-def rows(answer: Answer, reading: Reading) -> Iterator[Row | Refused]:
-    def post(item: Node) -> Iterator[Row]:
-        at = datetime(2026, 3, 10, 12, tzinfo=UTC)
-        yield activity("toy", "post", identity(item, "id"), actor="ada", at=at, content=identity(item, "id"))
-
-    yield from whole(answer, lambda: each(answer, "post", array(answer.json(), "posts"), post))
-
-
-def toy(server: HostileServer, **more: Any) -> Any:
-    """A network's module that asks for one list."""
-    network = Network(
-        "toy", server.url, "https://toy.test", "", "", "", optional=("x_token",), **more.pop("network", {})
-    )
-    given: dict[str, Any] = {
-        "NETWORK": network, "pull": pull, "rows": rows, "kept": lambda answer, reduce: answer,
-        "check": lambda client: "",
-    }  # fmt: skip
-    return types.SimpleNamespace(**given | more)
-
-
-@dataclass
-class Record:
-    """What a pull left behind."""
-
-    ids: list[str]
-    outcome: pulling.Outcome
-    answers: list[Answer]
-    waits: list[float] = field(default_factory=list)
-
-
-def run(
-    server: HostileServer, folder: Path, module: Any = None, *, timeout: float = 5.0, **settings: Any
-) -> Record:
-    """Pull once; waiting is written down and not done."""
-    module = module or toy(server)
-    told = Settings(_env_file=None, home=str(folder), **settings)
-    waits: list[float] = []
-    with Journal(folder / "toy.jsonl", RECEIVED) as journal:
-        client = pulling.make_client(
-            module,
-            told,
-            journal,
-            exchange=Exchange(told, timeout=(timeout, timeout)),
-            wait=waits.append,
-            clock=lambda: NOW,
-        )
-        read = reading()
-        asked = Asked(DAY, read.since, read.until, (), 7, told)
-        outcome = pulling.pull(module, client, asked)
-        answers = [entry.answer for entry in journal.entries()]
-    found = [row for answer in answers if answer.ok for row in module.rows(answer, read)]
-    ids = [row.values["activity_id"] for row in found if isinstance(row, Row)]
-    return Record(ids, outcome, answers, waits)
+from tests.fixtures.network_answers import RECEIVED
+from tests.fixtures.toy_network import NOW, run, toy
 
 
 def at(seconds: float) -> str:

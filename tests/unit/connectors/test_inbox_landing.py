@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import fsspec
-import pyarrow as pa
 import pytest
 
 from orchestration.connectors import inbox_taking
@@ -19,51 +18,9 @@ from orchestration.connectors.landing import LandingReport, land_days, land_sour
 from orchestration.connectors.registry import ConnectorError
 from orchestration.settings import Settings
 from spark_jobs.lake import Lake, LakeFile, Manifest
+from tests.fixtures.inbox_place import Place
 
 D1, D2, D3, D4 = (date(2026, 1, n) for n in (1, 2, 3, 4))
-
-
-class Place:
-    """A home and an inbox in a test's folder, and what can be done with them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.inbox = folder / "inbox"
-        self.inbox.mkdir()
-        self.settings = Settings(
-            _env_file=None, home=str(folder / "home"), inbox=str(self.inbox), networks=("inbox",)
-        )
-        self.lake = Lake(self.settings.home)
-        self.said: list[str] = []
-
-    def drop(self, place: str, content: bytes = b"id\n1\n") -> Path:
-        path = self.inbox / place
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        return path
-
-    def land(self, *days: date) -> list[LandingReport]:
-        return land_days(self.settings, self.lake, days, "run", self.said.append)
-
-    def publish(self, *days: date) -> None:
-        if self.lake.first_day() is None:
-            self.lake.declare_first_day(days[0])
-        for day in days:
-            self.lake.write_arrow("ledger_digest", day, pa.table({"sequence": [1]}), "run")
-
-    def origins(self, day: date) -> list[str]:
-        return [file.extra["origin"] for file in self.files(day)]
-
-    def files(self, day: date) -> tuple[LakeFile, ...]:
-        manifest = self.lake.manifest("raw/inbox", day)
-        return manifest.files if manifest else ()
-
-    def stored(self, day: date) -> dict[str, bytes]:
-        folder = Path(self.lake.day_path("raw/inbox", day))
-        return {
-            str(path.relative_to(folder)): path.read_bytes()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name != "_manifest.json"
-        }
 
 
 @pytest.fixture
