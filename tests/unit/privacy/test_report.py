@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from html import escape
 
 from orchestration.connectors import watch
 from orchestration.privacy.asking import Subject
@@ -13,7 +14,7 @@ from orchestration.privacy.held import SOMEBODY_ELSE, PersonReport, report_on
 from orchestration.privacy.page import as_html, as_json
 from tests.fixtures.deliveries import as_jsonl, deliver
 from tests.fixtures.lake_days import put
-from tests.fixtures.leaving_home import ADA, BLOG, BO, DAYS, FIRST, Home, noon
+from tests.fixtures.leaving_home import ADA, BLOG, BO, CONTACTS, DAYS, FIRST, Home, noon
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -54,6 +55,37 @@ def test_text_from_outside_is_shown_and_never_run(home: Home) -> None:
     assert "&lt;script&gt;" in page
     assert not re.search(r"<script|\son\w+=|javascript:", page)
     assert "default-src 'none'" in page
+
+
+def test_the_page_says_in_short_what_it_is_for_how_long_it_stays_whence_it_came_and_who_got_it(
+    home: Home,
+) -> None:
+    contact = {**CONTACTS[0], "legal_basis": "consent <b>", "source": "inbox"}
+    put(home.lake, "crm_contacts", FIRST, [contact])
+    page = as_html(about_ada(home))
+    short = page[page.index("In short") : page.index("lake/accounts")]
+    assert "It came from: inbox." in short
+    assert "It was sent to: no CRM." in short
+    assert "as the CRM has it: consent &lt;b&gt;." in short
+    assert "What the score is made of" in short
+    assert "Until it is erased." in short
+    raw = sum(len(held.rows) for held in about_ada(home).held if held.place.startswith("raw"))
+    assert f"<td>{raw:,}</td>" in short
+    sent = {
+        "crm": "c", "contact_id": "1", "run_id": "sync", "sequence": 1, "action": "send", "refusals": 0,
+        "status": "confirmed", "sent_values": "{}", "attempted_at": noon(FIRST),
+    }  # fmt: skip
+    put(home.lake, "deliveries", FIRST, [sent])
+    assert "It was sent to: c." in as_html(about_ada(home))
+
+
+def test_a_single_row_is_read_downwards_with_what_its_columns_mean(home: Home) -> None:
+    found = about_ada(home)
+    held = next(each for each in found.held if each.place == "lake/crm_contacts")
+    assert len(held.rows) == 1
+    page = as_html(found)
+    section = page[page.index("lake/crm_contacts") :]
+    assert f"<th>email</th><td>ADA@x.org</td><td>{escape(held.columns['email'])}</td>" in section
 
 
 def test_the_watch_list_is_a_place_too_and_is_cleaned(home: Home) -> None:
