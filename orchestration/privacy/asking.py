@@ -25,7 +25,7 @@ from spark_jobs.lake import Lake, LakeFile
 SOURCE = "requests"
 RAW = f"raw/{SOURCE}"
 _TABLE = "privacy_requests"
-_MICROSECOND = timedelta(microseconds=1)
+_MICROSECOND, _SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 
 
 class PrivacyError(Exception):
@@ -96,7 +96,7 @@ def land_requests(lake: Lake, days: Iterable[date], run_id: str) -> int:
     """Bring the waiting requests into the first of `days` that is not published; how many.
 
     A request counts from the end of that day at the latest: a day that is run late must not take it for one
-    from the future. Of several, the order in which they were made is kept.
+    from the future. Of several, the order in which they were made is kept, also by a later run of that day.
     """
     published = set(lake.days("ledger_digest"))
     open_days = [day for day in sorted(set(days)) if day not in published]
@@ -114,7 +114,8 @@ def land_requests(lake: Lake, days: Iterable[date], run_id: str) -> int:
     if new:
         lake.discard_uncommitted(RAW, [day])
         before = lake.manifest(RAW, day)
-        rows = list(_dated(new, day))
+        earlier = sum(len(file.extra.get("requests", ())) for file in before.files) if before else 0
+        rows = list(_dated(new, day, earlier))
         content = "".join(json.dumps(row) + "\n" for row in rows).encode()
         name = f"{_TABLE}/{_TABLE}-{hashlib.sha256(content).hexdigest()[:12]}.jsonl"
         file, sha256 = lake.put_stream(io.BytesIO(content), RAW, day, name)
@@ -149,9 +150,10 @@ def _waiting(lake: Lake) -> dict[str, dict[str, str]]:
     return found
 
 
-def _dated(requests: list[dict[str, str]], day: date) -> Iterable[dict[str, str]]:
+def _dated(requests: list[dict[str, str]], day: date, earlier: int) -> Iterable[dict[str, str]]:
+    """The requests as rows, no later than the day's last second, in order; `earlier` came before them."""
     end = datetime.combine(day + timedelta(days=1), time(), UTC)
-    for place, request in enumerate(requests):
-        latest = end - (len(requests) - place) * _MICROSECOND
+    for place, request in enumerate(requests, start=earlier):
+        latest = min(end - _SECOND + place * _MICROSECOND, end - _MICROSECOND)
         asked = min(datetime.fromisoformat(request["requested_at"]), latest)
         yield {k: v for k, v in request.items() if k != "id"} | {"requested_at": asked.isoformat()}

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orchestration.privacy.asking import RAW, PrivacyError, Subject, ask, find_subject, land_requests
+from spark_jobs.erasure import in_force
 from spark_jobs.lake import Lake
 from tests.fixtures.lake_days import put
 from tests.fixtures.leaving_home import ADA, DAYS, Home
@@ -36,6 +37,16 @@ def test_requests_land_in_the_first_day_that_is_not_published_and_in_their_order
     times = [datetime.fromisoformat(row["requested_at"]) for row in rows]
     assert times == sorted(set(times))
     assert times[-1] < datetime(2026, 1, 3, tzinfo=UTC), "a day that is run late knows no future"
+
+
+def test_what_lands_in_a_later_run_of_the_same_day_was_asked_later(home: Home) -> None:
+    """The day failed its checks, is run again, and has two requests: the newer one must win."""
+    for request, moment in (("opt_out", NOW), ("opt_in", NOW + timedelta(hours=9))):
+        ask(home.settings.home, WHO, request, moment)
+        assert land_requests(home.lake, DAYS, "run") == 1
+    rows = landed(home.lake)
+    assert len({row["day"] for row in rows}) == 1
+    assert in_force((row["requested_at"], row["request"]) for row in rows) == "opt_in"
 
 
 def test_a_request_lands_once_also_when_the_landing_was_killed_before_it_tidied_up(home: Home) -> None:
