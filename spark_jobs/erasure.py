@@ -24,7 +24,7 @@ _STRENGTH = (OBJECT, OPT_OUT, ERASE)
 ERASED_PREFIX = "erased:"
 """How a mark begins, also where it stands in the place of an account's id."""
 
-PERSON, PERSON_KEY = "person:", "key:"
+PERSON, PERSON_KEY, EMAIL = "person:", "key:", "email:"
 """Scopes of marks that are no network's and no CRM's; a colon is in no network's name."""
 
 _SALT = "_erasure_salt.json"

@@ -22,6 +22,7 @@ from orchestration.home import machine_folder
 from orchestration.privacy.cleaning import (
     clean_lake,
     clean_raw,
+    clean_refused,
     mark_requests,
     recipients,
     suppressed_days,
@@ -117,7 +118,10 @@ def carry_out(
         # Rows that came again were counted and not kept: in the raw files, either.
         again = Report()
         mark_requests(lake, book, days, again)
-        clean_raw(lake, book, again, suppressed_days(lake, days))
+        touched = suppressed_days(lake, days)
+        for source, of_source in clean_refused(lake, book, days, again).items():
+            touched.setdefault(source, set()).update(of_source)
+        clean_raw(lake, book, again, touched)
         done.rows += again.rows
     return done
 

@@ -38,7 +38,7 @@ from spark_jobs.lake import Lake, LakeFile, Manifest
 _DELIVERIES = "deliveries"
 """Their values are activation's to forget: how a record was sent says what is left to empty in the CRM."""
 
-_COUNTED = "conform_count"
+_COUNTED, _QUARANTINE = "conform_count", "quarantine"
 
 
 def clean_lake(lake: Lake, erasures: Erasures, report: Report, say: Callable[[str], None]) -> None:
@@ -155,24 +155,48 @@ def _without(
     return replaced_rows(rows, marks, task, cleaned)
 
 
-def _count_again(lake: Lake) -> None:
-    """Rows that were accepted or refused and are gone since count as suppressed.
+def clean_refused(
+    lake: Lake, erasures: Erasures, days: Iterable[date], report: Report
+) -> dict[str, set[date]]:
+    """The quarantine of these days without the erased: what nobody can read comes in as it is.
+
+    Their days by source, for the raw files have these rows too.
+    """
+    found: dict[str, set[date]] = {}
+    named = named_in(contract(_QUARANTINE).columns)
+    for day, manifest in lake.manifests(_QUARANTINE, days).items():
+        rows = lake.read_arrow(_QUARANTINE, day, [*columns_of(named), "source"]) if manifest.rows else None
+        if rows is None:
+            continue
+        marks = whose(rows, named, erasures, day)
+        for source, name in zip(rows["source"].to_pylist(), marks, strict=True):
+            if name is not None:
+                found.setdefault(source, set()).add(day)
+        if any(marks):
+            _clean_day(lake, _QUARANTINE, day, erasures, {}, report)
+    if found:
+        _count_again(lake, set().union(*found.values()))
+    return found
+
+
+def _count_again(lake: Lake, days: Collection[date] | None = None) -> None:
+    """Rows that were accepted or refused and are gone since count as suppressed; on all days, or on these.
 
     Told by what the tables hold, so that a second call changes nothing.
     """
     inputs = [name for name, dataset in contracts().items() if dataset.layer == "input"]
-    for day, manifest in lake.manifests(_COUNTED).items():
+    for day, manifest in lake.manifests(_COUNTED, days).items():
         counts = lake.read_arrow(_COUNTED, day) if manifest.rows else None
         if counts is None:
             continue
         rows = counts.to_pylist()
         before = [dict(row) for row in rows]
-        for table, field_ in [*((name, "accepted") for name in inputs), ("quarantine", "quarantined")]:
+        for table, field_ in [*((name, "accepted") for name in inputs), (_QUARANTINE, "quarantined")]:
             of_table = [r for r in rows if field_ == "quarantined" or r["table_name"] == table]
             held = lake.manifest(table, day)
             if held is None or held.rows == sum(row[field_] for row in of_table):
                 continue
-            by = ["source", "table_name"] if table == "quarantine" else ["source"]
+            by = ["source", "table_name"] if table == _QUARANTINE else ["source"]
             found = _rows_by(lake, table, day, by)
             for row in of_table:
                 missing = row[field_] - found.get(tuple(row[name] for name in by), 0)

@@ -23,7 +23,16 @@ from orchestration.privacy.subjects import Named, columns_of, named_in, whose
 from orchestration.runs import published_copy
 from orchestration.settings import Settings
 from spark_jobs.contracts import contract, contracts
-from spark_jobs.erasure import PERSON, PERSON_KEY, erasure_salt, handle_scope, in_force, mark, plain_handle
+from spark_jobs.erasure import (
+    EMAIL,
+    PERSON,
+    PERSON_KEY,
+    erasure_salt,
+    handle_scope,
+    in_force,
+    mark,
+    plain_handle,
+)
 from spark_jobs.erasure import subject as as_subject
 from spark_jobs.jobs.conform_files import AREAS, REFUSED, raw_sources
 from spark_jobs.lake import Lake
@@ -125,6 +134,7 @@ def _sought(found: Belongings) -> Sought:
     wanted |= {as_subject(handle_scope(network), plain_handle(h)) for network, h in found.handles}
     wanted |= {as_subject(PERSON, person) for person in found.people}
     wanted |= {as_subject(PERSON_KEY, key) for key in found.person_keys}
+    wanted |= {as_subject(EMAIL, email) for email in found.emails}
     return Sought(wanted, {scope for scope, _ in found.accounts | found.contacts})
 
 
@@ -173,7 +183,7 @@ def _without_others(row: dict[str, Any], named: tuple[Named, ...], sought: Sough
     changed = dict(row)
     for each in named:
         value = row.get(each.column)
-        if value is None or each.column == "content_id":
+        if value is None or each.column in ("content_id", "raw"):
             continue
         scope = (
             each.scope if each.scope_column is None else f"{row.get(each.scope_column)}{each.scope}".lower()
@@ -181,6 +191,8 @@ def _without_others(row: dict[str, Any], named: tuple[Named, ...], sought: Sough
         identifier = plain_handle(str(value)) if each.handle else str(value)
         if sought.found(as_subject(scope, identifier), date.max) is None:
             changed[each.column] = SOMEBODY_ELSE
+    if "raw" in changed and changed.get("account_id") == SOMEBODY_ELSE:
+        changed["raw"] = changed["detail"] = SOMEBODY_ELSE  # a row of theirs, as it came
     return changed
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from orchestration.privacy.people import Belongings
 from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.erasure import (
+    EMAIL,
     ERASE,
     OPT_IN,
     PERSON,
@@ -115,8 +116,13 @@ def marks_of_person(salt: str, asker: Asked, since: date, belongings: Belongings
             add(subject(PERSON, person), owner, "person", PERSON)
         for key in belongings.person_keys:
             add(subject(PERSON_KEY, key), owner, "person_key", PERSON_KEY)
+        for email in belongings.emails:
+            add(subject(EMAIL, email), owner, "email", EMAIL)
     for crm, contact in belongings.contacts:
-        add(subject(crm, contact), mark(salt, subject(crm, contact)), "contact", crm)
+        owner = mark(salt, subject(crm, contact))
+        add(subject(crm, contact), owner, "contact", crm)
+        for email in belongings.emails:
+            add(subject(EMAIL, email), owner, "email", EMAIL)
     return list(found.values())
 
 

@@ -55,12 +55,11 @@ FROM person JOIN link USING (person_id) WHERE link.share >= {_MOSTLY}
 ORDER BY ALL
 """  # noqa: S608  a number of ours
 _CLUES = """
+CREATE TEMP TABLE contact AS
+SELECT crm, contact_id, lower(trim(arg_max(email, updated_at))) AS email
+FROM {crm_contacts} GROUP BY crm, contact_id;
 CREATE TEMP TABLE clue AS
-WITH contact AS (
-    SELECT crm, contact_id, lower(trim(arg_max(email, updated_at))) AS email
-    FROM {crm_contacts} GROUP BY crm, contact_id
-),
-found AS (
+WITH found AS (
     SELECT DISTINCT h.crm, h.contact_id, a.network, a.account_id, 'handle' AS method
     FROM {crm_contact_accounts} AS h
     JOIN account AS a ON a.network = h.network AND a.name = ltrim(lower(trim(h.handle)), '@')
@@ -87,6 +86,7 @@ class Belongings:
     handles: set[Pair] = field(default_factory=set)
     contacts: set[Pair] = field(default_factory=set)
     people: set[str] = field(default_factory=set)
+    emails: set[str] = field(default_factory=set)
 
     @property
     def person_keys(self) -> set[str]:
@@ -130,6 +130,8 @@ class People:
                 break
         found.people.update(f"acct:{network}:{account}" for network, account in found.accounts)
         found.handles.update(self._handles(found.accounts))
+        found.emails.update(self._emails("account", "network", "account_id", found.accounts))
+        found.emails.update(self._emails("contact", "crm", "contact_id", found.contacts))
         return found
 
     def accounts_of_contacts(self, contacts: Collection[Pair]) -> list[tuple[Pair, Pair]]:
@@ -175,6 +177,12 @@ class People:
             for network, account in self._con.execute(
                 "SELECT network, account_id FROM link WHERE person_id = ? AND share >= ?", [person, _MOSTLY]
             ).fetchall()
+        ]
+
+    def _emails(self, table: str, scope: str, identifier: str, pairs: set[Pair]) -> list[str]:
+        query = f"SELECT DISTINCT email FROM {table} WHERE {scope} = ? AND {identifier} = ? AND email <> ''"  # noqa: S608
+        return [
+            email for pair in sorted(pairs) for (email,) in self._con.execute(query, list(pair)).fetchall()
         ]
 
     def _handles(self, accounts: set[Pair]) -> list[Pair]:

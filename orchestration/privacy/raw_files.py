@@ -10,19 +10,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.privacy import answers
 from orchestration.privacy.marks import Erasures
-from orchestration.privacy.subjects import Named, named_in, whose
+from orchestration.privacy.subjects import Named, in_words, named_in, whose
 from spark_jobs.contracts import contract
 from spark_jobs.erasure import handle_scope, plain_handle, subject
 from spark_jobs.jobs.conform_files import csv_traits
@@ -110,6 +110,9 @@ def replaced_rows(rows: pa.Table, marks: list[str | None], task: Task, cleaned: 
 def _parquet(content: bytes, named: tuple[Named, ...], task: Task) -> Cleaned:
     rows = pq.read_table(io.BytesIO(content))
     marks = _requests_alone(whose(rows, named, task.erasures, task.day, task.contents), rows, task)
+    for place in _nameless(rows, named):
+        words = " ".join(str(value) for value in rows.slice(place, 1).to_pylist()[0].values())
+        marks[place] = in_words(words, task.erasures, task.day)
     cleaned = Cleaned()
     if any(marks):
         if task.taken is not None:
@@ -119,6 +122,15 @@ def _parquet(content: bytes, named: tuple[Named, ...], task: Task) -> Cleaned:
         pq.write_table(kept, sink, compression="zstd")
         cleaned.content = sink.getvalue()
     return cleaned
+
+
+def _nameless(rows: pa.Table, named: tuple[Named, ...]) -> list[int]:
+    """Places of rows that name nobody by an id: they were refused, and may name somebody by other words."""
+    columns = [rows[n.column] for n in named if n.column in rows.column_names]
+    empty = np.ones(rows.num_rows, dtype=bool)
+    for column in columns:
+        empty &= column.is_null().to_numpy()
+    return [int(place) for place in np.flatnonzero(empty)]
 
 
 def _requests_alone(marks: list[str | None], rows: pa.Table, task: Task) -> list[str | None]:
@@ -141,7 +153,8 @@ def _jsonl(content: bytes, named: tuple[Named, ...], task: Task) -> Cleaned:
             row = json.loads(line)
         except ValueError:
             row = None
-        name = _whose_row(row, named, task) if isinstance(row, dict) else _in_words(line, task)
+        known = isinstance(row, dict)
+        name = _whose_row(row, named, task) if known else _whose_text(line, task)
         kept.append(_text_row(line, name, row, task, cleaned, _as_json))
     return _joined(kept, cleaned)
 
@@ -161,7 +174,9 @@ def _csv(content: bytes, named: tuple[Named, ...], task: Task) -> Cleaned:
             continue
         columns = header
         row = dict(zip(columns, cells, strict=False))
-        name = _whose_row(row, named, task)
+        name = _whose_row(row, named, task) or (
+            None if len(cells) == len(columns) else _whose_text(record, task)
+        )
 
         def as_csv(changed: dict[str, Any], line: bytes, columns: list[str] = columns) -> bytes:
             text = io.StringIO(newline="")
@@ -196,7 +211,7 @@ def _text_row(
         return line
     task.take(row if row is not None else line.decode("utf-8", "replace"))
     deed = task.deed(name)
-    if row is None:
+    if row is None or (deed == "emptied" and not row.get("contact_id")):
         deed = "removed"
     if deed == "replaced" and row is not None:
         if row.get("account_id") in (None, "", name) or not _names_account(row, name, task):
@@ -220,6 +235,8 @@ def _names_account(row: dict[str, Any], name: str, task: Task) -> bool:
 
 def _whose_row(row: dict[str, Any], named: tuple[Named, ...], task: Task) -> str | None:
     present = [n for n in named if row.get(n.column) not in (None, "")]
+    if not present:  # what names nobody by an id was refused, and may name them by other words
+        return in_words(" ".join(map(str, row.values())), task.erasures, task.day)
     if task.table == REQUESTS:
         present = [n for n in present if n.column == "account_id"]
     for each in present:
@@ -234,14 +251,8 @@ def _whose_row(row: dict[str, Any], named: tuple[Named, ...], task: Task) -> str
     return None
 
 
-def _in_words(line: bytes, task: Task) -> str | None:
-    """Whether a line that is no JSON has the id of somebody erased among its words."""
-    for word in set(re.findall(r"[\w.:@%+-]+", line.decode("utf-8", "replace"))):
-        for scope in task.erasures.scopes:
-            name = task.erasures.found(subject(scope, word), task.day)
-            if name is not None:
-                return name
-    return None
+def _whose_text(line: bytes, task: Task) -> str | None:
+    return in_words(line.decode("utf-8", "replace"), task.erasures, task.day)
 
 
 def _ending(line: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,12 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestration.privacy.marks import Erasures
-from spark_jobs.erasure import PERSON, PERSON_KEY, handle_scope, plain_handle, subject
+from spark_jobs.erasure import EMAIL, PERSON, PERSON_KEY, handle_scope, plain_handle, subject
 
 _SEPARATOR = "\x1f"
 _NONE: Mapping[str, str] = {}
 CONTENT = "#content"
 """Ends the scope of a network's content ids, which stand for whoever wrote it."""
+TEXT = "#text"
+"""The scope of a refused row's text, which names whomever one of its words names."""
+_WORD = re.compile(r"[\w.:@%+-]+")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ def named_in(columns: Collection[str]) -> tuple[Named, ...]:
             found.append(Named(column, None, PERSON))
         elif column == "person_key":
             found.append(Named(column, None, PERSON_KEY))
+    if set(columns) >= {"raw", "raw_sha256"}:
+        found.append(Named("raw", None, TEXT))
     if set(columns) >= {"network", "content_id", "deleted_at"}:
         found.append(Named("content_id", "network", CONTENT))
     return tuple(found)
@@ -75,6 +81,21 @@ def whose(
     return list(found)
 
 
+def in_words(text: str, erasures: Erasures, day: date) -> str | None:
+    """Whom a text that is no row of a table names: by an id, a handle or an e-mail address among its words.
+
+    Rather too much goes than too little: a word may be somebody's handle and mean nobody.
+    """
+    for word in sorted({found.strip(".:-") for found in _WORD.findall(text)} - {""}):
+        of = [subject(scope, word) for scope in erasures.scopes]
+        of += [subject(handle_scope(scope), plain_handle(word)) for scope in erasures.scopes]
+        of += [subject(EMAIL, word.lower())] if "@" in word else []
+        for each in of:
+            if (name := erasures.found(each, day)) is not None:
+                return name
+    return None
+
+
 def _subjects(rows: pa.Table, each: Named) -> pa.ChunkedArray:
     """Subjects as text; null where the row names nobody."""
     identifier = rows[each.column].cast(pa.string())
@@ -96,6 +117,8 @@ def _mark(
     scope, _, identifier = text.partition(_SEPARATOR)
     if each.scope == CONTENT:
         return contents.get(text)
+    if each.scope == TEXT:
+        return in_words(identifier, erasures, day)
     if each.handle:
         text = subject(scope, plain_handle(identifier))
     return erasures.found(text, day)

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from orchestration.privacy.asking import Subject
 from orchestration.privacy.carry_out import carry_out
+from orchestration.privacy.held import report_on
 from orchestration.privacy.marks import read_marks
 from orchestration.privacy.reporting import Records
 from spark_jobs.erasure import erasure_salt, is_mark, mark, subject
 from spark_jobs.lake import Lake
+from tests.fixtures.deliveries import deliver
 from tests.fixtures.lake_days import put
 from tests.fixtures.leaving_home import ADA, BLOG, BO, CONTACTS, DAYS, FIRST, Home, activities, noon
 
@@ -175,6 +178,59 @@ def test_the_report_names_every_place_that_was_searched(home: Home) -> None:
     assert rows["lake/daily_score", "nothing_found"] == 0
     assert rows["warehouse", "rebuilt"] == 0
     assert len({r["request"] for r in home.rows("privacy_report")}) == 1
+
+
+BROKEN = (
+    f'{{"network": "forum", "kind": "wave", "actor_account_id": "{BO}", "target_account_id": "{ADA}"}}',
+    '{"crm": "c", "contact_id": "1", "full_name": "Ada O.", "updated_at": "today"}',
+    '{"network": "forum", "handle": "Ada", "display_name": "Ada O."}',
+    '{"said": "Ada O. <ada@x.org>", ',
+    "c;1;ADA@x.org;Ada O.",
+)
+
+
+def refused(day: date, *texts: str) -> list[dict[str, Any]]:
+    """Rows as conform refuses them where it cannot tell, or does not say, whose they are."""
+    return [
+        {
+            "source": "inbox", "table_name": "crm_contacts", "file": "f", "row_number": n,
+            "reason": "bad_json", "raw": text, "raw_sha256": "0" * 64, "raw_bytes": len(text),
+        }
+        for n, text in enumerate(texts, 1)
+    ]  # fmt: skip
+
+
+def test_refused_rows_go_by_whichever_word_of_them_is_hers(home: Home) -> None:
+    other = '{"said": "Zoe <zoe@x.org>", '
+    put(home.lake, "quarantine", DAYS[0], refused(DAYS[0], *BROKEN, other))
+    assert {row["raw"] for row in seen(home)} >= set(BROKEN[1:])
+    home.ask("erase", network="forum", account_id=ADA)
+    carried_out(home)
+    assert [row["raw"] for row in home.rows("quarantine", DAYS[0])] == [other]
+    assert "Ada O." not in home.everything()
+
+
+def seen(home: Home) -> list[dict[str, Any]]:
+    """The refused rows that a report on Ada shows."""
+    found = report_on(home.settings, home.lake, Subject(network="forum", account_id=ADA)).held
+    return next(held.rows for held in found if held.place == "lake/quarantine")
+
+
+def test_what_nobody_can_read_does_not_bring_her_back(home: Home) -> None:
+    home.ask("erase", network="forum", account_id=ADA, day=DAYS[-2])
+    carried_out(home, DAYS[-2])
+    lines = "\n".join([*BROKEN, '{"said": "Zoe", ', ""]).encode()
+    deliver(home.lake, DAYS[-1], {"crm_contacts-broken.jsonl": lines})
+    put(home.lake, "quarantine", DAYS[-1], refused(DAYS[-1], *BROKEN, '{"said": "Zoe", '))
+    count = {"source": "inbox", "table_name": "crm_contacts", "received": 6, "accepted": 0, "quarantined": 6}
+    put(home.lake, "conform_count", DAYS[-1], [{**count, "duplicates": 0, "suppressed": 0}])
+    carried_out(home)
+    (row,) = home.rows("conform_count", DAYS[-1])
+    assert (row["quarantined"], row["suppressed"]) == (1, 5)
+    assert len(home.rows("quarantine", DAYS[-1])) == 1
+    after = home.everything()
+    assert [word for word in ("Ada O.", "ada@x.org", "ADA@x.org") if word in after] == []
+    assert "Zoe" in after
 
 
 def test_rows_that_come_again_leave_the_raw_files_as_well(home: Home) -> None:

@@ -98,6 +98,19 @@ def test_a_line_that_is_no_json_goes_where_a_word_of_it_is_hers() -> None:
     assert clean(content, "jsonl", task("accounts")).content == content.replace(lines[0] + b"\n", b"", 1)
 
 
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_a_row_without_an_id_goes_where_a_word_of_it_is_hers(form: str) -> None:
+    nameless = {"network": "forum", "account_id": None, "handle": "about ada.", "observed_at": "2026-01-05"}
+    others = [{**nameless, "handle": "about bo"}, account("forum", "bo", "ada")]
+    write = {"jsonl": as_jsonl, "csv": lambda rows: as_csv(rows, COLUMNS), "parquet": as_parquet}[form]
+    cleaned = clean(write([nameless, *others]), form, task("accounts"))
+    assert cleaned.removed == 1
+    if form == "parquet":
+        assert pq.read_table(io.BytesIO(cleaned.content)).to_pylist() == others
+    else:
+        assert cleaned.content == write(others)
+
+
 def test_of_the_answers_of_a_network_only_what_names_her_goes() -> None:
     book = Erasures("salt", BOOK.marks, [])
     rows = [
