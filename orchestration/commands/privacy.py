@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestration.commands.warehouse import CommandError
-from orchestration.privacy.asking import Subject, ask, find_subject
+from orchestration.privacy.asking import Subject, ask, find_subject, is_held
 from orchestration.privacy.held import report_on
 from orchestration.privacy.page import as_html, as_json
 from orchestration.settings import Settings
@@ -21,14 +21,14 @@ WHAT_FOLLOWS = {
 }
 
 
-def request(settings: Settings, who: str, what: str) -> tuple[Subject, str]:
-    """Write a request down; whom it is about, and what follows from it."""
+def request(settings: Settings, who: str, what: str) -> tuple[Subject, str, bool]:
+    """Write a request down; whom it is about, what follows from it, and whether anything is held on them."""
     lake = Lake(settings.home)
     if lake.first_day() is None:
         raise CommandError(f"Nothing was ever run in {settings.home}, so nothing is held on anybody.")
     subject = find_subject(lake, who)
     ask(settings.home, subject, what, datetime.now(UTC))
-    return subject, WHAT_FOLLOWS[what]
+    return subject, WHAT_FOLLOWS[what], is_held(lake, subject)
 
 
 def report(settings: Settings, who: str, out: Path, say: Callable[[str], None]) -> tuple[list[Path], int]:

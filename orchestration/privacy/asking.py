@@ -51,16 +51,45 @@ def find_subject(lake: Lake, who: str) -> Subject:
     Found in the lake, not in the marts: who left is in no mart, and may want to come back. PrivacyError where
     nobody or more than one account has the handle.
     """
-    who = who.strip()
-    if match := re.fullmatch(r"acct:(?P<network>[^:]+):(?P<id>.+)", who):
+    if match := re.fullmatch(r"acct:(?P<network>[^:]+):(?P<id>.+)", who, re.DOTALL):
         return Subject(network=match["network"].lower(), account_id=match["id"])
-    if match := re.fullmatch(r"@?(?P<handle>[^@:]+(?:@[^@:]+)*)@(?P<network>[^@:]+)", who):
+    if match := re.fullmatch(r"@?(?P<handle>[^@:]+(?:@[^@:]+)*)@(?P<network>[^@:]+)", who.strip()):
         return _by_handle(lake, match["handle"], match["network"].lower())
-    if match := re.fullmatch(r"(?P<crm>[^@:]+):(?P<id>.+)", who):
-        return Subject(crm=match["crm"].lower(), contact_id=match["id"])
+    if match := re.fullmatch(r"(?P<crm>[^@:]+):(?P<id>.+)", who, re.DOTALL):
+        return Subject(crm=_crm(lake, match["crm"]), contact_id=match["id"])
     raise PrivacyError(
         f"{who} names nobody: write an account as @handle@network or acct:NETWORK:ID, a contact as CRM:ID."
     )
+
+
+def is_held(lake: Lake, subject: Subject) -> bool:
+    """Whether anything is known of the account or contact by this very id."""
+    scope, identifier = ("network", "account_id") if subject.network else ("crm", "contact_id")
+    wanted = [subject.network or subject.crm, subject.account_id or subject.contact_id]
+    tables = ("accounts", "account_state") if subject.network else ("crm_contacts", "crm_contact_accounts")
+    with connection(lake) as con:
+        for table in tables:
+            days = lake.days(table)[-1:] if table == "account_state" else lake.days(table)
+            rows = relation(con, Table.of(lake, table, days), days)
+            query = f"SELECT 1 FROM {rows} WHERE {scope} = ? AND {identifier} = ? LIMIT 1"  # noqa: S608
+            if con.execute(query, wanted).fetchone():
+                return True
+    return False
+
+
+def _crm(lake: Lake, name: str) -> str:
+    """The CRM's name as the lake has it: written so, or else the only one that differs in case alone."""
+    with connection(lake) as con:
+        days = lake.days("crm_contacts")
+        contacts = relation(con, Table.of(lake, "crm_contacts", days), days)
+        rows = con.execute(f"SELECT DISTINCT crm FROM {contacts} ORDER BY crm").fetchall()  # noqa: S608
+    known = [str(row[0]) for row in rows]
+    alike = [crm for crm in known if crm.casefold() == name.casefold()]
+    if name in known or not alike:
+        return name
+    if len(alike) > 1:
+        raise PrivacyError(f"{name} may be {len(alike)} CRMs; write it as one of them: {', '.join(alike)}")
+    return alike[0]
 
 
 def _by_handle(lake: Lake, handle: str, network: str) -> Subject:

@@ -25,6 +25,7 @@ from orchestration.privacy.cleaning import (
     clean_refused,
     mark_requests,
     recipients,
+    refused_requests,
     suppressed_days,
 )
 from orchestration.privacy.marks import (
@@ -73,6 +74,7 @@ class CarriedOut:
     extended: int = 0  # accounts and contacts that something is extended to
     unread: list[str] = field(default_factory=list)
     rebuilt: bool = False
+    refused: int = 0  # requests that cannot be read, and so hold for nobody
 
 
 def carry_out(
@@ -89,9 +91,9 @@ def carry_out(
         [*lake.days("privacy_requests"), *lake.days("erased_mark"), *lake.days(EXTENSION)], default=None
     )
     contacts = any(manifest.rows for manifest in lake.manifests("crm_contacts").values())
+    done = CarriedOut(refused=refused_requests(lake, days))
     if day is None or not (asked or marks or contacts):
-        return CarriedOut()
-    done = CarriedOut()
+        return done
     with known_people(lake, settings.identity_confidence) as people:
         new = _new_marks(salt, asked, marks, people)
         if all(row.cleaned_at for row in marks):
@@ -205,7 +207,7 @@ def _of_contacts(salt: str, asked: Iterable[Asked], people: People) -> list[dict
 def _of_age(people: People) -> list[dict[str, Any]]:
     """Who is known to be under 18: the contact's age forbids the score of the person's accounts."""
     born = people.born()
-    young = {pair: found for pair, found in born.items() if found[1].year - found[0] < ADULT}
+    young = {pair: found for pair, found in born.items() if found[1].year - found[0] <= ADULT}
     return [
         _row(
             network,
@@ -222,7 +224,7 @@ def _of_age(people: People) -> list[dict[str, Any]]:
 
 def _of_full_age(birth_year: int) -> date:
     """From when nobody born in that year is certain to be under 18."""
-    return date(birth_year + ADULT, 1, 1)
+    return date(birth_year + ADULT + 1, 1, 1)
 
 
 def _erased_contacts(

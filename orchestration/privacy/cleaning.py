@@ -179,6 +179,16 @@ def clean_refused(
     return found
 
 
+def refused_requests(lake: Lake, days: Iterable[date]) -> int:
+    """Privacy requests of these days that broke their contract."""
+    count = 0
+    for day in lake.manifests(_QUARANTINE, days):
+        rows = lake.read_arrow(_QUARANTINE, day, ["table_name"])
+        if rows is not None and rows.num_rows:
+            count += int(pc.sum(pc.equal(rows["table_name"], REQUESTS)).as_py() or 0)
+    return count
+
+
 def _count_again(lake: Lake, days: Collection[date] | None = None) -> None:
     """Rows that were accepted or refused and are gone since count as suppressed; on all days, or on these.
 

@@ -185,9 +185,10 @@ def _without_others(row: dict[str, Any], named: tuple[Named, ...], sought: Sough
         value = row.get(each.column)
         if value is None or each.column in ("content_id", "raw"):
             continue
-        scope = (
-            each.scope if each.scope_column is None else f"{row.get(each.scope_column)}{each.scope}".lower()
-        )
+        scope = each.scope
+        if each.scope_column is not None:
+            found = str(row.get(each.scope_column))
+            scope = (found.lower() if each.scope_column == "network" else found) + each.scope
         identifier = plain_handle(str(value)) if each.handle else str(value)
         if sought.found(as_subject(scope, identifier), date.max) is None:
             changed[each.column] = SOMEBODY_ELSE

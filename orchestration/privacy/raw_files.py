@@ -242,7 +242,8 @@ def _whose_row(row: dict[str, Any], named: tuple[Named, ...], task: Task) -> str
     for each in present:
         scope = each.scope
         if each.scope_column is not None:
-            scope = str(row.get(each.scope_column) or "").lower() + each.scope
+            found = str(row.get(each.scope_column) or "")
+            scope = (found.lower() if each.scope_column == "network" else found) + each.scope
         identifier = str(row[each.column])
         of = subject(scope, plain_handle(identifier) if each.handle else identifier)
         name = task.contents.get(of) or task.erasures.found(of, task.day)

@@ -102,7 +102,9 @@ def _subjects(rows: pa.Table, each: Named) -> pa.ChunkedArray:
     if each.scope_column is None:
         scope: pa.ChunkedArray | pa.Scalar = pa.scalar(each.scope)
     else:
-        scope = pc.utf8_lower(rows[each.scope_column].cast(pa.string()))
+        scope = rows[each.scope_column].cast(pa.string())
+        if each.scope_column == "network":  # a network's name is lower case, a CRM's is as it is
+            scope = pc.utf8_lower(scope)
         if each.scope:
             scope = pc.binary_join_element_wise(scope, pa.scalar(each.scope), "")
     joined = pc.binary_join_element_wise(scope, identifier, _SEPARATOR)

@@ -58,5 +58,11 @@ def report(
 def _asked(who: str, what: str) -> None:
     from orchestration.commands.privacy import request
 
-    subject, follows = request(settings(), who, what)
+    subject, follows, held = request(settings(), who, what)
     console.print(f"Written down for {escape(str(subject))}. With the next daily run: {follows}.")
+    if not held:
+        console.print(
+            "Nothing is held on it now, by this very name: is it spelt as the network or CRM has it? "
+            "(Somebody erased is not held, either.)",
+            style="yellow",
+        )

@@ -33,6 +33,11 @@ def privacy(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.Materi
     said = []
     if done.erased:
         said.append(f"{done.erased} erased, {done.rows:,} rows in {done.places} places")
+    if done.refused:
+        said.append(
+            f"{done.refused} privacy requests COULD NOT BE READ and hold for nobody: "
+            "lake/quarantine has them, table_name privacy_requests"
+        )
     if done.unread:
         said.append(f"not searched: {', '.join(done.unread[:3])}")
     context.log.info("; ".join(said) or "nothing to clean")

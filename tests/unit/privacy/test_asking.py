@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration.privacy.asking import RAW, PrivacyError, Subject, ask, find_subject, land_requests
+from orchestration.privacy.asking import RAW, PrivacyError, Subject, ask, find_subject, is_held, land_requests
 from spark_jobs.erasure import in_force
 from spark_jobs.lake import Lake
 from tests.fixtures.lake_days import put
-from tests.fixtures.leaving_home import ADA, DAYS, Home
+from tests.fixtures.leaving_home import ADA, CONTACTS, DAYS, Home
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)
 WHO = Subject(network="forum", account_id=ADA)
@@ -78,10 +78,38 @@ def test_without_an_open_day_a_request_waits(home: Home) -> None:
         ("acct:forum:a-ada", WHO),
         ("acct:forum:gone:long ago", Subject(network="forum", account_id="gone:long ago")),
         ("C:1", Subject(crm="c", contact_id="1")),
+        ("Other: two\n", Subject(crm="Other", contact_id=" two\n")),
     ],
 )
 def test_whom_is_meant(home: Home, who: str, found: Subject) -> None:
     assert find_subject(home.lake, who) == found
+
+
+def test_a_crm_is_named_as_it_is(home: Home) -> None:
+    """Another contact of a CRM that is written otherwise must not be meant."""
+    names = ("SF", "sf")
+    put(
+        home.lake,
+        "crm_contacts",
+        DAYS[0],
+        [{**CONTACTS[0], "source": "inbox", "crm": name} for name in names],
+    )
+    assert [find_subject(home.lake, f"{name}:1").crm for name in names] == ["SF", "sf"]
+    with pytest.raises(PrivacyError, match="may be 2 CRMs; write it as one of them: SF, sf"):
+        find_subject(home.lake, "Sf:1")
+
+
+@pytest.mark.parametrize(
+    ("who", "held"),
+    [
+        (Subject(network="forum", account_id=ADA), True),
+        (Subject(network="forum", account_id="nobody"), False),
+        (Subject(crm="c", contact_id="1"), True),
+        (Subject(crm="c", contact_id="nobody"), False),
+    ],
+)
+def test_whether_anything_is_held_by_this_name(home: Home, who: Subject, held: bool) -> None:
+    assert is_held(home.lake, who) == held
 
 
 @pytest.mark.parametrize("who", ["@nobody@forum", "@ada@blog", "ada", ""])

@@ -17,9 +17,9 @@ from orchestration.privacy.marks import read_marks
 from orchestration.privacy.reporting import Records
 from spark_jobs.erasure import erasure_salt, is_mark, mark, subject
 from spark_jobs.lake import Lake
-from tests.fixtures.deliveries import deliver
+from tests.fixtures.deliveries import as_jsonl, deliver
 from tests.fixtures.lake_days import put
-from tests.fixtures.leaving_home import ADA, BLOG, BO, CONTACTS, DAYS, FIRST, Home, activities, noon
+from tests.fixtures.leaving_home import ADA, BLOG, BO, CONTACTS, DAYS, FIRST, Home, activities, noon, text
 
 WORDS = (ADA, BLOG, "ada@x.org", "ADA@x.org", "Ada O.", "ada.writes", "k1", '"Ada"')
 
@@ -50,6 +50,24 @@ def test_who_is_erased_by_a_contact_loses_the_accounts_that_it_is_surely_theirs(
     assert [word for word in WORDS if word in after] == []
     (row,) = [row for row in home.rows("crm_contacts") if row["contact_id"] == "1"]
     assert (row["email"], row["full_name"]) == (None, None), "the contact stays, for its CRM to be emptied"
+
+
+def test_a_crm_s_name_may_have_capitals_and_another_spelling_is_another_crm(home: Home) -> None:
+    named = [{**CONTACTS[0], "crm": crm, "full_name": f"Al of {crm}", "email": None} for crm in ("SF", "sf")]
+    put(home.lake, "crm_contacts", FIRST, [{**row, "source": "inbox"} for row in named])
+    deliver(home.lake, FIRST, {"crm_contacts-sf.jsonl": as_jsonl(text(named))})
+    home.ask("erase", crm="SF", contact_id="1")
+    assert carried_out(home).erased == 1
+    after = home.everything()
+    assert "Al of SF" not in after
+    assert after.count("Al of sf") == 2
+
+
+def test_a_request_that_cannot_be_read_is_told_of(home: Home) -> None:
+    row = {**refused(DAYS[-1], "{")[0], "table_name": "privacy_requests"}
+    put(home.lake, "quarantine", DAYS[-1], [row])
+    assert carried_out(home).refused == 1
+    assert carried_out(home, DAYS[0]).refused == 0
 
 
 def test_rows_of_others_stay_as_they_are(home: Home) -> None:
@@ -289,7 +307,7 @@ def test_what_a_contact_asks_holds_for_the_accounts_and_ends_with_its_opt_in(hom
 
 def test_who_is_known_to_be_under_18_has_accounts_without_a_score_until_the_year_is_over(home: Home) -> None:
     young = {**CONTACTS[0], "source": "inbox"}
-    for birth_year, expected in ((2010, date(2028, 1, 1)), (2008, None)):
+    for birth_year, expected in ((2010, date(2029, 1, 1)), (2008, date(2027, 1, 1)), (2007, None)):
         put(home.lake, "crm_contacts", FIRST, [{**young, "birth_year": birth_year}])
         carried_out(home)
         rows = home.rows("privacy_extension", DAYS[-1])

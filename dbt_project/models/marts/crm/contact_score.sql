@@ -63,7 +63,8 @@ contacts as (
         end as refusal,
         case
             when requests.request = 'object' or objecting_people.person_id is not null then 'objection'
-            when year(latest.day) - contacts.birth_year < 18 then 'under_18'
+            -- Of the birth year alone, 18 is certain only when the year is over in which it is reached.
+            when year(latest.day) - contacts.birth_year <= 18 then 'under_18'
             {% if needs_legal_basis() %}
                 when nullif(trim(contacts.legal_basis), '') is null then 'no_legal_basis'
             {% endif %}
