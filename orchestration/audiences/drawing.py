@@ -91,8 +91,10 @@ def draw(
     judge = _Judge(campaign, earlier, day)
     left_out: Counter[str] = Counter()
     fitting: dict[str, Candidate] = {}
-    for candidate in sorted(candidates, key=_surest_first):
-        reason = judge.objection(candidate)
+    known_contacts = sorted(candidates, key=_surest_first)
+    excluded = judge.excluded_people(known_contacts)
+    for candidate in known_contacts:
+        reason = judge.objection(candidate) or excluded.get(candidate.person_id or "")
         if reason is None and candidate.person_id in fitting:
             # Two contacts of one person would put the person into both groups.
             reason = "another contact of the same person"
@@ -138,12 +140,12 @@ class _Judge:
         self.asked = {name for name, times in asked.items() if times >= campaign.frequency.at_most}
 
     def objection(self, one: Candidate) -> str | None:
-        campaign, names = self.campaign, {one.person_id or "", f"{one.crm}:{one.contact_id}"}
+        campaign = self.campaign
         if one.score is None or one.person_id is None:
             return "no score"
         checks = (
             ((one.legal_basis or "").strip().casefold() not in self.consent, "no consent"),
-            ((one.evidence or 0) < campaign.evidence, "too little evidence"),
+            (not (one.evidence or 0) >= campaign.evidence, "too little evidence"),  # NaN is too little
             (not campaign.score.at_least <= one.score <= campaign.score.at_most, "outside the score band"),
             (self.topics and self.topics.isdisjoint(t.casefold() for t in one.topics), "another topic"),
             (
@@ -151,8 +153,22 @@ class _Judge:
                 "another network",
             ),
             (self.regions and (one.region or "").strip().casefold() not in self.regions, "another region"),
-            (campaign.exclude.open_cases and one.open_cases > 0, "an open case"),
-            (campaign.exclude.double_failure and one.double_failure, "failed twice in a row"),
+        )
+        return next((reason for applies, reason in checks if applies), None)
+
+    def excluded_people(self, contacts: Iterable[Candidate]) -> dict[str, str]:
+        """Who is excluded, and why: what one contact of a person is excluded for holds for all of them."""
+        found: dict[str, str] = {}
+        for one in contacts:
+            if one.person_id is not None and (reason := self._exclusion(one)):
+                found.setdefault(one.person_id, reason)
+        return found
+
+    def _exclusion(self, one: Candidate) -> str | None:
+        exclude, names = self.campaign.exclude, {one.person_id or "", f"{one.crm}:{one.contact_id}"}
+        checks = (
+            (exclude.open_cases and one.open_cases > 0, "an open case"),
+            (exclude.double_failure and one.double_failure, "failed twice in a row"),
             (f"{one.crm}:{one.contact_id}" in self.excluded, "excluded by name"),
             (not self.others.isdisjoint(names), "drawn for an excluded campaign"),
             (not self.asked.isdisjoint(names), "asked too often lately"),

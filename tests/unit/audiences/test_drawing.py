@@ -63,6 +63,7 @@ def asked(number: int, name: str = "winter", days_ago: int = 10, group: str = IN
         ({"legal_basis": "contract"}, "no consent"),
         ({"evidence": 4.9}, "too little evidence"),
         ({"evidence": None}, "too little evidence"),
+        ({"evidence": float("nan")}, "too little evidence"),
         ({"score": 19.9}, "outside the score band"),
         ({"score": 60.1}, "outside the score band"),
         ({"topics": ("birds",)}, "another topic"),
@@ -84,6 +85,23 @@ def test_exclusions_can_be_lifted_and_named() -> None:
     made = draw(campaign(exclude=excluded), crowd, [asked(4, group=CONTROL)], DAY)
     assert {one.contact_id for one in made.people} == {"c1", "c2"}
     assert made.left_out == {"excluded by name": 1, "drawn for an excluded campaign": 1}
+
+
+@pytest.mark.parametrize(
+    ("other", "changes", "reason"),
+    [
+        ({"open_cases": 1}, {}, "an open case"),
+        ({"double_failure": True}, {}, "failed twice in a row"),
+        ({}, {"exclude": {"contacts": ["crm:c900"]}}, "excluded by name"),
+    ],
+)
+def test_what_one_contact_is_excluded_for_holds_for_the_person(
+    other: dict[str, Any], changes: dict[str, Any], reason: str
+) -> None:
+    double = candidate(900, person_id="p1", match_confidence=0.5, legal_basis=None, **other)
+    made = draw(campaign(**changes), [*FITTING[:4], double], [], DAY)
+    assert {one.contact_id for one in made.people} == {"c0", "c2", "c3"}
+    assert made.left_out == {reason: 1, "no consent": 1}
 
 
 def test_a_misspelt_campaign_excludes_nobody_in_silence() -> None:
