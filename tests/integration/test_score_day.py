@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, timedelta
 
 import duckdb
@@ -86,32 +87,31 @@ def test_every_day_has_every_table(scored):
         assert report.rows[day]["daily_score"] > PEOPLE // 2
 
 
-def test_day_by_day_equals_the_whole_range(spark, scored, tmp_path):
+def test_neither_pieces_nor_order_nor_groups_of_people_matter(spark, scored, tmp_path, monkeypatch):
+    """Two days alone and the rest at once, people in three groups, rows backwards and in three files."""
+    monkeypatch.setattr("spark_jobs.jobs.score_day.PEOPLE_A_GROUP", PEOPLE // 3)
     lake = fill(str(tmp_path), order=-1, files=3)
-    for day in ALL_DAYS[:4]:
-        score(spark, lake, [day], MODEL, "single")
-    score(spark, lake, ALL_DAYS[4:], MODEL, "rest")
+    for days in (ALL_DAYS[:1], ALL_DAYS[1:2], ALL_DAYS[2:]):
+        score(spark, lake, days, MODEL, "pieces")
     for name in (*NETWORK_STATES, *PERSON_OUTPUT, "person_account", "person_state"):
         assert rows(lake, name) == rows(scored[0], name), name
 
 
+def copied(scored, folder) -> Lake:
+    """The scored lake once more, for a test that changes it."""
+    shutil.copytree(scored[0].root, folder / "home")
+    return Lake(str(folder / "home"))
+
+
 def test_scoring_again_gives_the_same(spark, scored, tmp_path):
-    lake = fill(str(tmp_path))
-    score(spark, lake, ALL_DAYS[:3], MODEL, "once")
-    first = {name: rows(lake, name) for name in PERSON_OUTPUT}
-    day = ALL_DAYS[1]
-    (tmp_path / "pending" / "daily_score" / f"day={day}" / "part-of-a-killed-run.parquet").write_bytes(
-        b"half"
-    )
-    score(spark, lake, ALL_DAYS[1:3], MODEL, "again")
-    assert {name: rows(lake, name) for name in PERSON_OUTPUT} == first
-
-
-def test_any_number_of_groups_of_people_gives_the_same(spark, scored, tmp_path, monkeypatch):
-    monkeypatch.setattr("spark_jobs.jobs.score_day.PEOPLE_A_GROUP", PEOPLE // 3)
-    lake = fill(str(tmp_path))
-    score(spark, lake, ALL_DAYS, MODEL, "groups")
-    for name in (*PERSON_OUTPUT, "person_state"):
+    lake = copied(scored, tmp_path)
+    for day in ALL_DAYS[-2:]:
+        stray = tmp_path / "home" / "pending" / "daily_score" / f"day={day}"
+        (stray / "part-of-a-killed-run.parquet").write_bytes(b"half")
+    before = lake.pending.manifest("daily_score", ALL_DAYS[-1])
+    score(spark, lake, ALL_DAYS[-2:], MODEL, "again")
+    assert lake.pending.manifest("daily_score", ALL_DAYS[-1]) != before
+    for name in (*NETWORK_STATES, *PERSON_OUTPUT, "person_state"):
         assert rows(lake, name) == rows(scored[0], name), name
 
 
@@ -163,21 +163,16 @@ def test_the_taxonomy_is_named_and_its_labels_kept(scored):
     assert {row[0] for row in query(lake, "select distinct topic from topic_score")} <= set(taxonomy.topics)
 
 
-def test_another_taxonomy_says_so_from_its_first_day(spark, tmp_path):
+def test_another_taxonomy_says_so_from_its_first_day(spark, scored, tmp_path):
     (tmp_path / "own.csv").write_text("topic,label,parents,terms\nball,Ball games,,football|Gaming\n")
-    lake = fill(str(tmp_path))
-    score(spark, lake, ALL_DAYS[:1], MODEL, "before")
+    lake = copied(scored, tmp_path)
     own = load_taxonomy(str(tmp_path / "own.csv"), "drop")
-    score(spark, lake, ALL_DAYS[1:3], MODEL, "after", taxonomy=own)
-    assert lake.read_arrow("topic_label", ALL_DAYS[1]).to_pylist() == [
+    score(spark, lake, ALL_DAYS[-2:], MODEL, "after", taxonomy=own)
+    assert lake.read_arrow("topic_label", ALL_DAYS[-2]).to_pylist() == [
         {"topic": "ball", "label": "Ball games", "parent": None}
     ]
-    assert [lake.manifest("topic_label", day).rows for day in ALL_DAYS[:3]] == [
-        len(load_taxonomy().topics),
-        1,
-        0,
-    ]
-    known = query(lake, f"select distinct topic from topic_state where day >= '{ALL_DAYS[1]}'")
+    assert [lake.manifest("topic_label", day).rows for day in ALL_DAYS[-3:]] == [0, 1, 0]
+    known = query(lake, f"select distinct topic from topic_state where day >= '{ALL_DAYS[-2]}'")
     assert known == [("ball",)]
 
 
