@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from fsspec.core import url_to_fs
@@ -23,6 +22,7 @@ from fsspec.core import url_to_fs
 from orchestration.activation.journal import AREA, Journal
 from orchestration.activation.mapping import Value, Values
 from orchestration.activation.plan import UNCERTAIN, Change, Known
+from orchestration.activation.standing import FILE, Standing
 from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import Lake
 
@@ -39,12 +39,9 @@ OUTBOX = "outbox"
 _LONGEST_MESSAGE = 500
 
 
-# No call is carried out later than so many days after it was sent.
-_LATE_DAYS = 3
-
 _TICK = timedelta(microseconds=1)
 
-_NEEDED = ("status", "sent_values", "left_alone", "refusals", "causes")
+_NEEDED = ("contact_id", "status", "sent_values", "left_alone", "refusals", "causes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +75,7 @@ class Deliveries:
         self.crm = crm
         self._lake = Lake(home)
         self._journal = Journal(home, crm)
+        self._standing = Standing(home, crm)
         self._latest: datetime | None = None
 
     # --- reading ------------------------------------------------------------------------------
@@ -92,70 +90,19 @@ class Deliveries:
 
     def through(self) -> date | None:
         """The newest day whose values were sent to this CRM; None where nothing was sent."""
-        newest = [row["as_of"] for row in self._journal.rows() if row["as_of"] is not None]
-        sent = self._table(["crm", "as_of"])
-        if sent is not None:
-            ours = sent.filter(pc.equal(sent["crm"], self.crm))
-            newest += [day for day in [pc.max(ours["as_of"]).as_py()] if day is not None]
-        return max(newest, default=None)
+        newest = [row["as_of"] for row in self._journal.rows()]
+        newest.append(self._standing.through())
+        return max((day for day in newest if day is not None), default=None)
 
     def unsettled(self) -> list[str]:
         """Handles of work that the CRM may still be doing for a run that ended early."""
         return self._journal.open_handles()
 
     def _lake_rows(self) -> list[dict[str, Any]]:
-        """Of each record the last row that the CRM confirmed, what was tried since, and what it followed."""
-        sent = self._table(["crm", "contact_id", "attempted_at", *_NEEDED])
+        sent = self._standing.rows()
         if sent is None:
             return []
-        with duckdb.connect() as connection:
-            connection.register("sent", sent)
-            rows = connection.execute(
-                """
-                select
-                    contact_id,
-                    status,
-                    sent_values,
-                    left_alone,
-                    refusals,
-                    causes
-                from (
-                    select
-                        *,
-                        max(attempted_at) filter (where status in ('confirmed', 'emptied'))
-                            over (partition by contact_id) as confirmed_at,
-                        max(attempted_at) filter (where status in ('confirmed', 'emptied') and was_unsure)
-                            over (partition by contact_id) as sure_again_at
-                    from (select *, list_contains(causes, $unsure) as was_unsure from sent where crm = $crm)
-                )
-                where confirmed_at is null
-                    or attempted_at >= confirmed_at
-                    or (
-                        sure_again_at = confirmed_at
-                        and status in ('sent', 'failed')
-                        and attempted_at >= confirmed_at - to_days($days)
-                    )
-                order by attempted_at
-                """,
-                {"crm": self.crm, "unsure": UNCERTAIN, "days": _LATE_DAYS},
-            )
-            found = rows.fetchall()
-        return [
-            {
-                "contact_id": contact_id,
-                "status": status,
-                "values": _decoded(values),
-                "left_alone": left_alone,
-                "refusals": refusals,
-                "causes": causes,
-            }
-            for contact_id, status, values, left_alone, refusals, causes in found
-        ]
-
-    def _table(self, columns: Sequence[str] | None) -> pa.Table | None:
-        days = [self._lake.read_arrow(TABLE, day, columns) for day in self._lake.days(TABLE)]
-        full = [day for day in days if day is not None and day.num_rows]
-        return pa.concat_tables(full, promote_options="permissive") if full else None
+        return [{**row, "values": _decoded(row["sent_values"])} for row in sent.select(_NEEDED).to_pylist()]
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -260,6 +207,7 @@ class Deliveries:
         manifest = self._lake.manifest(RUNS, day)
         file = self._lake.put_parquet(RUNS, day, _arrow(RUNS, [row]))
         self._lake.commit(RUNS, day, [*(manifest.files if manifest else ()), file], run.run_id)
+        self._standing.renew(day)
 
 
 Note = Callable[[str, str, str, int], None]
@@ -304,11 +252,11 @@ def forget(
 
 
 def _forget_files(home: str, crm: str, contact_ids: Collection[str], note: Note) -> None:
-    """Remove the CRM's plan, which can be made again, and these contacts' lines in its outbox."""
+    """Remove what can be made again, as the CRM's plan, and these contacts' lines in its outbox."""
     lake = Lake(home, AREA)
     fs, _ = url_to_fs(lake.root, use_listings_cache=False)
     folder = lake.table_path(crm)
-    for path in fs.glob(f"{folder}/plan.*"):
+    for path in [*fs.glob(f"{folder}/plan.*"), *fs.glob(f"{folder}/{FILE}")]:
         note(f"{AREA}/{crm}/plan", str(path), "rebuilt", 0)
         fs.rm_file(path)
     for path in fs.glob(f"{folder}/{OUTBOX}/*.jsonl"):
