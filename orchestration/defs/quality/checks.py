@@ -12,14 +12,14 @@ from typing import Any
 import dagster as dg
 
 from orchestration.defs.partitions import daily, days_of
-from orchestration.defs.quality.gate import Failure, days_before_failure, first_failure
+from orchestration.defs.quality.gate import Failure, days_before_failure, first_failure, run_goes_on
 from orchestration.defs.resources import POOL, Home, restate_reason
 from orchestration.defs.tables import key
 from orchestration.defs.warehouse.published import COPY
 from orchestration.quality import check_conform, check_scores
 from orchestration.quality.results import Stage
 from orchestration.quality.stability import warnings
-from orchestration.runs import read_history, unpublished
+from orchestration.runs import unpublished
 
 # The checks below write it; Dagster lets a check make no asset.
 verdicts = dg.AssetSpec(
@@ -110,24 +110,20 @@ def _verdict(
         return dg.AssetCheckResult(passed=True, metadata=metadata)
     passed = days_before_failure(home.lake, days, [stage])
     description = f"{failure.day} did not pass: {failure.why}"
+    goes_on = run_goes_on(
+        home.settings,
+        home.lake,
+        days_of(context),
+        some_passed=bool(passed),
+        restating=bool(restate_reason(context)),
+    )
     context.log.info(f"{len(passed)} of {len(days)} days passed; {description}")
     return dg.AssetCheckResult(
         passed=False,
-        severity=_severity(context, home, bool(passed)),
+        severity=dg.AssetCheckSeverity.WARN if goes_on else dg.AssetCheckSeverity.ERROR,
         description=description,
         metadata={**metadata, "days_passed": len(passed), "first_failed_day": failure.day.isoformat()},
     )
-
-
-def _severity(context: dg.AssetCheckExecutionContext, home: Home, some_passed: bool) -> dg.AssetCheckSeverity:
-    # Published days that no mart has seen yet wait for the later stages as well.
-    history = read_history(home.settings, home.lake)
-    behind = history.published is not None and history.published != history.warehouse
-    # Nor does privacy wait: who left with a day that fails is gone from the marts all the same.
-    days = days_of(context) if history.published else []
-    asked = any(manifest.rows for manifest in home.lake.manifests("privacy_requests", days).values())
-    go_on = some_passed or ((behind or asked) and not restate_reason(context))
-    return dg.AssetCheckSeverity.WARN if go_on else dg.AssetCheckSeverity.ERROR
 
 
 def _not_published(
