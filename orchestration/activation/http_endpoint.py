@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -23,12 +24,14 @@ AT_ONCE = 50
 # So many records in a row without an answer, or shut out before any was let in, are about the CRM.
 _SILENT = 3
 
+SEND_ID = "send_id"
+
 _PLACE = re.compile(r"\{([^{}]+)\}")
 _STEP = re.compile(r"([^.\[\]]+)(?:\[([^=\]]+)=([^\]]*)\])?(?:\.|$)")
 
 
 class HttpDestination:
-    """Requests made of the mapping's templates. `{name}` is contact_id or a mapped field."""
+    """Requests made of the mapping's templates. `{name}` is contact_id, send_id or a mapped field."""
 
     batch_size = 1
     at_once = AT_ONCE
@@ -49,7 +52,7 @@ class HttpDestination:
 
     def _check(self, mapping: CrmMapping) -> None:
         """A placeholder that nothing fills is found before anything is sent."""
-        known = {"contact_id", *mapping.names}
+        known = {"contact_id", SEND_ID, *mapping.names}
         for endpoint in (mapping.send, mapping.read):
             if endpoint is None:
                 continue
@@ -82,7 +85,7 @@ class HttpDestination:
     def _one(self, record: Record) -> Outcome:
         if record.contact_id in (".", ".."):
             return Outcome(record.contact_id, "refused", "this is no id: in an address it leads elsewhere")
-        values = {"contact_id": record.contact_id, **record.values}
+        values = {"contact_id": record.contact_id, **record.values, SEND_ID: _send_id(record)}
         response = self._call(self._send, values, _without(self._send.body, set(record.values)))
         if response.status_code == 403:
             # Of one record it is about that record. Of the first ones it is about us.
@@ -151,6 +154,12 @@ class HttpDestination:
         self._client.close()
 
 
+def _send_id(record: Record) -> str:
+    """The same for the same data, however often they are sent: by it a CRM may know a repetition."""
+    said = json.dumps([record.contact_id, dict(sorted(record.values.items()))], ensure_ascii=False)
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
 def _not_let_in(status: int) -> DestinationError:
     return DestinationError(f"the CRM does not let us in ({status}): look at STATURE_CRM_SECRETS")
 
@@ -177,7 +186,7 @@ def _without(body: Any, sent: set[str]) -> Any:
 
 def _mentions(part: Any, sent: set[str]) -> bool:
     """Whether a part has no placeholder, or one of a field that is sent."""
-    places = set(_PLACE.findall(json.dumps(part))) - {"contact_id"}
+    places = set(_PLACE.findall(json.dumps(part))) - {"contact_id", SEND_ID}
     return not places or bool(places & sent)
 
 

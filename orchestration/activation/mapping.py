@@ -125,7 +125,11 @@ class Guards(_Strict):
 
 
 class Endpoint(_Strict):
-    """A request of the generic HTTP destination. `{name}` stands for contact_id or a mapped field."""
+    """A request of the generic HTTP destination. `{name}` stands for contact_id or a mapped field.
+
+    What is sent must set values, not add a record: it is repeated where no answer came. `{send_id}` is the
+    same for the same data, for APIs that know repetitions by a header.
+    """
 
     url: _Name
     method: Literal["GET", "POST", "PUT", "PATCH"] = "PUT"

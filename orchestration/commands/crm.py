@@ -14,6 +14,7 @@ from orchestration.activation.mapping import Value, load_mapping
 from orchestration.activation.plan import Change, Counts, Plan
 from orchestration.activation.planfile import read_digest, write_plan
 from orchestration.activation.sync import Planned, SyncError, plan_crm, sync_crm
+from orchestration.commands.run import StoppedError
 from orchestration.home import home_lock
 from orchestration.settings import Settings
 
@@ -49,17 +50,22 @@ def apply(
     """Plan and send. SyncError, with the counts, where not all that was planned arrived."""
     load_mapping(crm, settings.crm_mappings)
     digest = read_digest(plan_file, crm) if plan_file else None
-    with home_lock(settings, "stature crm apply"), console.status("Planning") as status:
-        report = sync_crm(
-            settings,
-            crm,
-            str(uuid.uuid4()),
-            yes=yes,
-            digest=digest,
-            wake=wake,
-            same=same,
-            progress=status.update,
-        )
+    try:
+        with home_lock(settings, "stature crm apply"), console.status("Planning") as status:
+            report = sync_crm(
+                settings,
+                crm,
+                str(uuid.uuid4()),
+                yes=yes,
+                digest=digest,
+                wake=wake,
+                same=same,
+                progress=status.update,
+            )
+    except KeyboardInterrupt:
+        raise StoppedError(
+            "Stopped. What was sent is written down; the same command sends the rest and what got no answer."
+        ) from None
     if report.failure:
         said = "".join(f"\n  {count:,} times: {reason}" for reason, count in report.reasons.items())
         raise SyncError(f"{crm}: {report.failure} ({report.text}){said}")

@@ -14,6 +14,7 @@ from orchestration.activation.deliveries import Deliveries, forget
 from orchestration.activation.journal import Journal
 from orchestration.activation.sync import SyncError, plan_crm, sync_crm
 from orchestration.cli import app
+from orchestration.commands.run import StoppedError
 from orchestration.settings import Settings, settings
 from spark_jobs.contracts import contract
 from spark_jobs.lake import Lake
@@ -219,6 +220,20 @@ def test_a_crash_between_the_write_and_its_record_is_sent_again(
         ("run2", "confirmed"),
         ("run2", "confirmed"),
     ]
+
+
+def test_whoever_stops_it_is_told_that_nothing_is_lost(
+    configured: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(deliveries: Deliveries, *_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Deliveries, "answer", stopped)
+        found = CliRunner().invoke(app, ["crm", "apply", "--crm", CRM])
+    assert isinstance(found.exception, StoppedError)
+    assert "sends the rest" in str(found.exception)
+    assert "2 confirmed" in stature("apply", "--crm", CRM)
 
 
 def test_a_journal_that_was_folded_before_is_not_folded_twice(

@@ -85,6 +85,18 @@ def test_a_record_fills_the_template_and_keeps_its_types(server: PeopleServer) -
     assert to.read(["1", "2"], ["score"]) == {"1": {"score": 57.3}}
 
 
+def test_a_repetition_can_be_known_by_its_id(server: PeopleServer) -> None:
+    url = f"{server.url}/people/{{contact_id}}"
+    body = {"person": {"list": ["{score}", "{topic}"]}}
+    to = destination(server, send={"url": url, "headers": {"Idempotency-Key": "{send_id}"}, "body": body})
+    keys = []
+    server.faults.append("lost")
+    for score in (50.0, 50.0, 60.0):
+        assert send(to, "1", score=score, topic="t")[0] == "confirmed"
+        keys.append(server.last.headers["Idempotency-Key"])
+    assert keys[0] == keys[1] != keys[2]
+
+
 def test_a_field_that_is_left_alone_is_not_mentioned(server: PeopleServer) -> None:
     send(destination(server), "1", score=57.3)
     assert server.records["1"]["list"] == [{"id": 3, "value": 57.3}]
