@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from spark_jobs.contracts import contracts
+from tests.fixtures.contact_scores import DAY, contact, publish
 
 # In a process of its own: the definitions are made for one home, read from the environment once.
 DESCRIBE = """
@@ -143,6 +144,62 @@ def test_a_crm_is_synced_after_publishing_and_whatever_was_held_back(
     assert node["parents"] == ["published/contacts"]
     assert (node["daily"], node["policy"], node["pools"]) == (True, "SINGLE_RUN", ["home"])
     assert not [check for check in other_graph["checks"] if check.startswith("published/contacts")]
+
+
+SYNC = """
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+from orchestration.defs.activation.sync import sync_asset
+from orchestration.defs.resources import Home
+
+mapping, yesterday = Path(sys.argv[1]), datetime.now(UTC).date() - timedelta(days=1)
+sync, instance = sync_asset("mycrm"), dg.DagsterInstance.ephemeral()
+
+def said(day):
+    home = {"home": Home()}
+    done = dg.materialize([sync], resources=home, partition_key=day, instance=instance, raise_on_error=False)
+    made = [entry.materialization.metadata for entry in done.get_asset_materialization_events()]
+    failures = [event.step_failure_data.user_failure_data for event in done.get_step_failure_events()]
+    texts = [failure.description for failure in failures]
+    found = [*made, *(failure.metadata for failure in failures)][0]
+    return {"failed": texts, "metadata": {name: value.value for name, value in found.items()}}
+
+past, nightly = said("2026-02-01"), said(str(yesterday))
+mapping.write_text(mapping.read_text() + "guards: {never_stale: true}\\n")
+print(json.dumps([past, nightly, said(str(yesterday))]))
+"""
+
+
+def test_a_sync_fails_alone_with_its_counts_and_no_run_over_the_past_fails(
+    described_home: Path, graph: dict[str, Any], tmp_path: Path
+) -> None:
+    mapping = tmp_path / "mycrm.yaml"
+    mapping.write_text("kind: file\nfields: [{field: score, column: score}]\n")
+    publish(described_home, [contact("1", 40.0), contact("2", 60.0)])
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "STATURE_HOME": str(described_home),
+        "STATURE_CRM_MAPPINGS": str(tmp_path),
+        "STATURE_FIRST_DAY": "2026-01-05",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", SYNC, str(mapping)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    past, stale, sent = json.loads(done.stdout.splitlines()[-1])
+    assert past["failed"] == []
+    assert past["metadata"]["not sent"].startswith(f"not sent: the mart is of {DAY}, ")
+    assert "so nothing is sent; run the days that are missing" in stale["failed"][0]
+    assert (stale["metadata"]["planned"], stale["metadata"]["confirmed"]) == (2, 0)
+    assert (sent["failed"], sent["metadata"]["confirmed"], sent["metadata"]["calls"]) == ([], 2, 1)
 
 
 def test_an_inbox_is_a_source_of_its_own(other_graph: dict[str, Any]) -> None:
