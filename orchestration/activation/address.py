@@ -44,7 +44,7 @@ def _digest(settings: Settings, crm: str, mapping: CrmMapping) -> str:
             found = conninfo_to_dict(secret.get_secret_value() if secret else "")
         except ProgrammingError:
             found = {}
-        place = f"{found.get('host')}:{found.get('port')}/{found.get('dbname')}"
+        place = f"{found.get('host')}/{found.get('dbname')}"
     else:
         url = {
             "salesforce": settings.salesforce_url,
@@ -52,6 +52,5 @@ def _digest(settings: Settings, crm: str, mapping: CrmMapping) -> str:
             "zendesk": settings.zendesk_url,
             "http": mapping.send.url if mapping.send else None,
         }.get(mapping.kind)
-        parts = urlsplit(url or "")
-        place = f"{parts.hostname}:{parts.port}"
+        place = str(urlsplit(url or "").hostname)
     return hashlib.sha256(f"{mapping.kind}\n{place.lower()}\n{mapping.object}".encode()).hexdigest()

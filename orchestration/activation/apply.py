@@ -200,9 +200,8 @@ class _Sending:
 
     def _batch(self, batch: Sequence[Change]) -> None:
         left_alone, batch = self._leave_edited(batch)
-        outcomes, batch = self._without_a_place(batch)
+        unreachable, batch = self._without_a_place(batch)
         self._deliveries.intend(self._run, batch, left_alone)
-        said = {outcome.contact_id for outcome in outcomes}
         writable = self._destination.writable
         records = [
             Record(
@@ -210,13 +209,10 @@ class _Sending:
                 {k: v for k, v in change.values.items() if writable is None or k in writable},
             )
             for change in batch
-            if change.contact_id not in said
         ]
-        # Where people took over all that a record would be sent, there is nothing to ask the CRM for.
-        outcomes += [Outcome(record.contact_id, "confirmed") for record in records if not record.values]
+        outcomes: list[Outcome] = []
         try:
-            privacy = bool(batch) and batch[0].privacy
-            outcomes += self._send([record for record in records if record.values], privacy)
+            outcomes += self._send(records, privacy=bool(batch) and batch[0].privacy)
         except (UnansweredError, DestinationError) as error:
             error.args = (_discreet(str(error), batch),)
             outcomes += error.outcomes
@@ -224,44 +220,47 @@ class _Sending:
             rest = [record for record in records if record.contact_id not in said]
             self._answer(batch, [*outcomes, *(Outcome(r.contact_id, "failed", str(error)) for r in rest)])
             raise
-        self._answer(batch, outcomes)
+        # What could be emptied is; the record is not done with as long as the rest stands.
+        self._answer(batch, [unreachable.get(outcome.contact_id, outcome) for outcome in outcomes])
 
-    def _send(self, records: Sequence[Record], privacy: bool) -> list[Outcome]:
+    def _send(self, records: Sequence[Record], *, privacy: bool) -> list[Outcome]:
         """Send; a field that the CRM does not have and that is only to be emptied is empty already.
 
-        For privacy the fields that are there go whatever is to be said of others.
+        For privacy the fields that are there go whatever is to be said of others. Where people took over all
+        that a record would be sent, there is nothing to ask the CRM for.
         """
-        while records:
+        while True:
+            nothing = [Outcome(record.contact_id, "confirmed") for record in records if not record.values]
+            something = [record for record in records if record.values]
             try:
-                return self._destination.send(records, self._deliveries)
+                sent = self._destination.send(something, self._deliveries) if something else []
+                return [*nothing, *sent]
             except MissingFieldError as error:
-                if any(record.values.get(error.field) is not None for record in records):
+                if all(error.field not in record.values for record in something):
+                    raise
+                if any(record.values.get(error.field) is not None for record in something):
                     if not privacy:
                         raise
                     self._problems.append(str(error))
-                before = sum(len(record.values) for record in records)
                 records = [
                     Record(r.contact_id, {k: v for k, v in r.values.items() if k != error.field})
                     for r in records
                 ]
-                if sum(len(record.values) for record in records) == before:
-                    raise
-        return []
 
-    def _without_a_place(self, batch: Sequence[Change]) -> tuple[list[Outcome], list[Change]]:
+    def _without_a_place(self, batch: Sequence[Change]) -> tuple[dict[str, Outcome], list[Change]]:
         """Fields that were written once, and that the mapping's request has no place for any more.
 
         They keep what the books say of them. A privacy emptying that cannot reach them is refused.
         """
         writable = self._destination.writable
         if writable is None:
-            return [], list(batch)
-        refused, kept = [], []
+            return {}, list(batch)
+        refused, kept = {}, []
         for change in batch:
             out = sorted(set(change.values) - writable)
             if out and change.privacy:
                 why = f"the mapping's request has no place for {out[0]}, which holds a value: put it back"
-                refused.append(Outcome(change.contact_id, "refused", why))
+                refused[change.contact_id] = Outcome(change.contact_id, "refused", why)
             values = {**change.values, **({} if change.privacy else {n: change.before.get(n) for n in out})}
             kept.append(replace(change, values=values))
         return refused, kept

@@ -455,6 +455,8 @@ def test_another_crm_of_the_same_name_is_noticed(tmp_path: Path) -> None:
     with harness("hubspot", tmp_path) as sandbox:
         assert sandbox.sync([sandbox.row(0)]).failure is None
     with harness("hubspot", tmp_path) as production:
+        elsewhere = production.server.url.replace("127.0.0.1", "localhost")
+        production.settings = production.settings.model_copy(update={"hubspot_url": elsewhere})
         with pytest.raises(SyncError, match="another address"):
             production.sync([production.row(0)])
         assert production.held(0)["score"] is None

@@ -135,6 +135,10 @@ def test_what_passes_is_waited_for_and_what_does_not_is_said(server: PeopleServe
             {"send": {"url": "http://127.0.0.1/", "body": {"a": "{score}"}}},
             "does not mention the field topic",
         ),
+        (
+            {"read": {"url": "http://127.0.0.1/", "values": {"score": "score"}}},
+            "does not say where to read topic",
+        ),
     ],
 )
 def test_a_template_that_does_not_fit_is_found_before_anything_is_sent(
@@ -225,6 +229,7 @@ def test_a_field_without_a_place_in_the_request_is_not_called_empty(
     left = sync("run3", score=None, unscored_reason="opted_out")
     assert "has no place for topic" in next(iter(left.reasons))
     assert left.failure == "1 records refused"
+    assert many.records["1"]["list"] == [{"id": 3, "value": None}], "what has a place is emptied"
     mapping("score", "topic")
     assert sync("run4", score=None, unscored_reason="opted_out").run.counts["emptied"] == 1
     assert many.records["1"]["list"] == [{"id": 3, "value": None}, {"id": 4, "value": None}]
