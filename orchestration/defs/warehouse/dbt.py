@@ -3,13 +3,17 @@
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import version
 from typing import Any
 
 import dagster as dg
 import duckdb
 from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, dbt_assets
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
+from packaging.version import Version
 
+from orchestration.dbt_command import PARSED
 from orchestration.defs.partitions import SINGLE_RUN, daily
 from orchestration.defs.resources import POOL, Home, refused
 from orchestration.defs.tables import TOP_ROWS, markdown
@@ -19,6 +23,7 @@ from orchestration.defs.warehouse.project import (
     environment,
     is_built_by_another,
     mark_built,
+    parsed,
     prepared,
     target_path,
 )
@@ -47,6 +52,10 @@ class Dbt(DbtCliResource):
         # A handle here would open the file that dbt's process writes; and loading dbt costs seconds.
         return None
 
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))  # without asking it: its process is of this environment
+
 
 project = prepared(settings())
 manifest = project.manifest_path
@@ -69,7 +78,9 @@ def warehouse(context: dg.AssetExecutionContext, home: Home, dbt: Dbt) -> Iterat
     if not context.is_subset and is_built_by_another(home.settings):
         command.append("--full-refresh")
         context.log.info("The project's models have changed: the warehouse is built anew")
-    os.environ.update(environment(home.settings))  # dagster-dbt hands its own environment on
+    # dagster-dbt hands its own environment on.
+    os.environ.pop(PARSED, None)
+    os.environ.update({**environment(home.settings), **parsed(home.settings)})
     target = target_path(home.settings)
     (target / "run_results.json").unlink(missing_ok=True)  # an older run's results explain nothing
     invocation = dbt.cli(command, context=context, target_path=target)

@@ -8,17 +8,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 from dagster_dbt import DbtProject
 
-from orchestration.dbt_command import LOCK, PARENT
+from orchestration.dbt_command import LOCK, PARENT, PARSED
 from orchestration.home import lock_path, machine_folder
 from orchestration.settings import PROJECT_ROOT, Settings
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 EXECUTABLE = Path(sys.executable).with_name("stature-dbt")
+_MANIFEST, _PARSED = "manifest.json", "partial_parse.msgpack"
 _STAMP = "parsed"
 _BUILT_BY = "built_by"
 
@@ -48,13 +50,15 @@ def prepared(settings: Settings) -> DbtProject:
     if "://" not in settings.home:
         Path(settings.home, "warehouse").mkdir(parents=True, exist_ok=True)
     stamp, fingerprint = target / _STAMP, _fingerprint(settings)
-    if not (target / "manifest.json").exists() or not stamp.exists() or stamp.read_text() != fingerprint:
-        parsed = Path(sys.prefix, "share", "stature-dbt", _shared_fingerprint(settings), "manifest.json")
-        if parsed.exists():
-            shutil.copyfile(parsed, target / "manifest.json")
+    if not (target / _MANIFEST).exists() or not stamp.exists() or stamp.read_text() != fingerprint:
+        shared = _shared(settings)
+        if (shared / _MANIFEST).exists() and (shared / _PARSED).exists():
+            shutil.copyfile(shared / _MANIFEST, target / _MANIFEST)
         else:
             _parse(settings, target)
-            _keep(target / "manifest.json", parsed)
+            with suppress(OSError):  # an environment that is read only keeps nothing
+                _keep(target / _PARSED, shared / _PARSED)
+                _keep(target / _MANIFEST, shared / _MANIFEST)
         stamp.write_text(fingerprint)
     return DbtProject(project_dir=PROJECT, profiles_dir=PROJECT, target_path=target)
 
@@ -73,23 +77,31 @@ def _parse(settings: Settings, target: Path) -> None:
         raise RuntimeError(f"The dbt project in {PROJECT} does not parse:\n{done.stdout}{done.stderr}")
 
 
-def _keep(manifest: Path, place: Path) -> None:
-    """Keep a manifest for the next new home: Dagster reads of it what models there are, whatever the home.
+def _keep(made: Path, place: Path) -> None:
+    """Keep what dbt read of the project, for every build and home: it is the same whatever the home.
 
-    dbt itself parses again when it builds, and knows the home then.
+    Where a home lies goes into a model when it is built, and into nothing that is read before.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
     temporary = place.with_name(f"{place.name}.{os.getpid()}")
-    shutil.copyfile(manifest, temporary)
+    shutil.copyfile(made, temporary)
     temporary.replace(place)
 
 
-def _shared_fingerprint(settings: Settings) -> str:
-    return _digest(
+def parsed(settings: Settings) -> Mapping[str, str]:
+    """For dbt's environment: what it need not read again, if that is kept."""
+    kept = _shared(settings) / _PARSED
+    return {PARSED: str(kept)} if kept.exists() else {}
+
+
+def _shared(settings: Settings) -> Path:
+    """The folder for what dbt read of the project as it is now."""
+    fingerprint = _digest(
         f"{PROJECT}\n{version('dbt-core')}\n{version('dbt-duckdb')}\n{settings.require_legal_basis}\n",
         PROJECT,
         (".sql", ".yml", ".csv", ".md"),
     )
+    return Path(sys.prefix, "share", "stature-dbt", fingerprint)
 
 
 def _fingerprint(settings: Settings) -> str:
