@@ -22,6 +22,7 @@ def train(archive: Path) -> None:
     from orchestration.connectors.landing import land_days
     from orchestration.settings import Settings
     from spark_jobs.jobs.conform import conform
+    from spark_jobs.jobs.conform_chunk import Limits
     from spark_jobs.jobs.score_day import score
     from spark_jobs.lake import Lake
     from spark_jobs.scoring_model import load_model
@@ -33,7 +34,9 @@ def train(archive: Path) -> None:
         settings = Settings(home=home, networks=("sample",), sample_people=60, inbox=None)
         land_days(settings, lake, [DAY], "archive")
         spark = spark_session("archive", archive_to=archive)
-        conform(spark, lake, [DAY], "archive", lambda _: None)
+        # As a small day is conformed, and as a large one.
+        for limits in (Limits(), Limits(interpreted=0)):
+            conform(spark, lake, [DAY], "archive", lambda _: None, limits=limits)
         score(spark, lake, [DAY], load_model("v1"), "archive")
         java = spark.sparkContext._gateway.proc  # type: ignore[union-attr]
         spark.stop()

@@ -69,13 +69,16 @@ def _validate(
     )
 
     name = f"{stage}.{panel.table}"
-    suite = gx.ExpectationSuite(name=name)
-    for check in panel.checks.values():
-        suite.add_expectation(
+    # All at once: added one by one, each is compared with all before it.
+    suite = gx.ExpectationSuite(
+        name=name,
+        expectations=[
             ExpectColumnValuesToBeBetween(
                 column=check.name, min_value=check.minimum, max_value=check.maximum, description=check.says
             )
-        )
+            for check in panel.checks.values()
+        ],
+    )
     batch = source.add_dataframe_asset(panel.table).add_batch_definition_whole_dataframe("days")
     definition = context.validation_definitions.add(
         gx.ValidationDefinition(name=name, data=batch, suite=context.suites.add(suite))

@@ -33,7 +33,7 @@ from spark_jobs.jobs.conform_lake import (
     write_counts,
     write_days,
 )
-from spark_jobs.jobs.conform_reading import groups, read_cells
+from spark_jobs.jobs.conform_reading import compile_rules, groups, read_cells
 from spark_jobs.lake import Lake
 from spark_jobs.transforms.conform import follows, local, topics
 from spark_jobs.transforms.conform.counting import Place, TableCount, Tally, UnbalancedError, count
@@ -53,8 +53,11 @@ _AT_ONCE = 3  # tables under way: each waits for the driver much of the time
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Rows of a table in a chunk up to which a way of working is the quicker one, and no more."""
+    """Rows up to which a way of working is the quicker one, and no more."""
 
+    # Of a whole chunk.
+    interpreted: int = 5_000  # compiling the contracts' rules to Java takes longer than interpreting them
+    # Of a table in a chunk.
     one_task: int = 25_000  # one task does them sooner than a shuffle
     in_memory: int = 500_000  # the driver counts and writes them, and their keys go to every executor
 
@@ -95,6 +98,7 @@ class Chunk:
         """
         self.files, self.erased, self.erased_from, self.finished = files, None, follows.ErasedFrom(), {}
         self.salt = erasure_salt(self.lake)
+        compile_rules(self.session, sum(map(self._rows, input_tables())) > self.limits.interpreted)
         for table in written_tables():
             self.lake.discard_uncommitted(table, self.days)
         try:

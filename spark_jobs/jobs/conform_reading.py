@@ -48,6 +48,15 @@ def conform_session(spark: SparkSession) -> SparkSession:
     return session
 
 
+def compile_rules(session: SparkSession, wanted: bool) -> None:
+    """Whether Spark makes Java code of each plan, or interprets it: the rows are the same.
+
+    The contracts' rules are thousands of lines of Java, which cost a small day two seconds to compile.
+    """
+    session.conf.set("spark.sql.codegen.wholeStage", str(wanted).lower())
+    session.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if wanted else "NO_CODEGEN")
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Files that are read in one go: they lie in one folder a day (`folder`, below the day's) of a source."""

@@ -262,7 +262,7 @@ def test_neither_order_nor_partitions_nor_the_way_of_working_matter(spark, at_on
         shuffled = chance.sample(rows, len(rows))
         deliver(lake, day, {"activities.parquet": as_parquet(shuffled, row_group_size=20)})
     land_requests(lake)
-    conform(spark, lake, DAYS, "in Spark", lambda _: None, limits=Limits(one_task=0, in_memory=0))
+    conform(spark, lake, DAYS, "in Spark", lambda _: None, limits=Limits(0, 0, 0))
     assert tables(lake) == tables(at_once)
 
 
