@@ -101,15 +101,15 @@ def restatement(long_runs):
 
 
 @pytest.fixture(scope="session")
-def collegemsg(long_runs):
-    """A home, and the days that the log has."""
-    return long_runs.result("collegemsg")
+def attacked(long_runs):
+    """A community, and the same under attack, as published, by network."""
+    return long_runs.result("attacked")[1]
 
 
 @pytest.fixture(scope="session")
-def attacked(long_runs):
-    """A community, and the same under attack, as published, by network."""
-    return long_runs.result("attacked")
+def collegemsg(attacked, long_runs):
+    """The home in which a real log went beside those communities."""
+    return long_runs.result("attacked")[0]
 
 
 @pytest.fixture(scope="session")
