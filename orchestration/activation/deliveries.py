@@ -21,7 +21,7 @@ from fsspec.core import url_to_fs
 
 from orchestration.activation.journal import AREA, Journal
 from orchestration.activation.mapping import Value, Values
-from orchestration.activation.plan import UNCERTAIN, Change, Known
+from orchestration.activation.plan import AGAIN, UNCERTAIN, Change, Known
 from orchestration.activation.standing import FILE, Standing
 from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import Lake
@@ -284,7 +284,9 @@ def _after(known: Known, row: Mapping[str, Any]) -> Known:
         return Known(confirmed=values, theirs=frozenset(row["left_alone"] or ()), unanswered=unanswered)
     if status in ("refused", "given_up"):
         refusals = 0 if values is None else row["refusals"] or 0
-        return replace(known, refused=values, refusals=refusals)
+        # Who was sent for being unsure and refused is as unsure as before.
+        uncertain = known.uncertain or not {UNCERTAIN, AGAIN}.isdisjoint(row["causes"] or ())
+        return replace(known, refused=values, refusals=refusals, uncertain=uncertain)
     unanswered = known.unanswered if values is None else (*known.unanswered, values)
     return replace(known, uncertain=True, unanswered=unanswered)
 

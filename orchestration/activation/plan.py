@@ -183,7 +183,8 @@ def make_plan(
 
 def _judge(row: Mapping[str, Any], mapping: CrmMapping, known: Known) -> Change | str:
     """The record's change, or the name of the count that it adds to where it has none."""
-    touched = known.holds or known.uncertain or known.forgotten or _overtaken(mapping, known)
+    refused = known.refused is not None
+    touched = known.holds or known.uncertain or known.forgotten or refused or _overtaken(mapping, known)
     reason = row.get("unscored_reason")
     withheld = reason in PRIVACY_REASONS or (known.forgotten and reason is not None)
     if withheld and not touched:
@@ -195,6 +196,7 @@ def _judge(row: Mapping[str, Any], mapping: CrmMapping, known: Known) -> Change 
     # What travels causes nothing on other days; here not one field may stay.
     left = [name for name, value in known.confirmed.items() if value is not None and now.get(name) is None]
     unsure = known.uncertain or _overtaken(mapping, known)
+    unsure |= (withheld or not moved) and _half_refused(mapping, known, now)
     privacy = withheld and (bool(left) or unsure or known.forgotten)
     causes = list(moved or (left if privacy else ()))
     if unsure:
@@ -225,6 +227,14 @@ def _judge(row: Mapping[str, Any], mapping: CrmMapping, known: Known) -> Change 
         repeat=_repeats(mapping, known, now),
         unanswered=known.unanswered,
     )
+
+
+def _half_refused(mapping: CrmMapping, known: Known, now: Values) -> bool:
+    """Whether data that were refused may be there all the same, and are to go.
+
+    Of a call that was repeated, the first try may have written what the second was refused.
+    """
+    return known.refused is not None and bool(mapping.moved(known.refused, now, known.theirs))
 
 
 def _overtaken(mapping: CrmMapping, known: Known) -> bool:
@@ -265,9 +275,10 @@ def _is_emptying(mapping: CrmMapping, known: Known, now: Values) -> bool:
 
 def _gone(contact_id: str, mapping: CrmMapping, known: Known) -> Change | None:
     """A record that was sent and has no row any more: the contact was erased, or the CRM has lost it."""
-    if not (known.holds or known.uncertain or known.forgotten or _overtaken(mapping, known)):
-        return None
     values = _emptied(mapping, known, None, whole=True)
+    unsure = known.uncertain or _overtaken(mapping, known) or _half_refused(mapping, known, values)
+    if not (known.holds or known.forgotten or unsure):
+        return None
     retried = known.refused is not None and not mapping.moved(known.refused, values)
     refusals = known.refusals if retried else 0
     if refusals >= GIVE_UP_AFTER and not known.forgotten:

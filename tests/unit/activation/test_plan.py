@@ -151,6 +151,17 @@ def test_what_a_lost_call_may_have_overwritten_later_is_sent_once_more() -> None
     assert (again.action, again.privacy, again.causes) == ("empty", True, ("once more",))
 
 
+def test_what_was_refused_may_be_there_all_the_same_when_it_is_to_go() -> None:
+    row, other = contact("1", 50.0), MAPPING.values(contact("1", 70.0))
+    assert only(plan([row], {"1": confirmed(row, refused=other, refusals=1)})).causes == ("once more",)
+    left = contact("1", None, unscored_reason="opted_out")
+    assert only(plan([left], {"1": Known(refused=other, refusals=1)})).privacy
+    assert (
+        only(plan([contact("2")], {"1": Known(refused=other), "2": confirmed(contact("2"))})).action
+        == "empty"
+    )
+
+
 def test_refused_data_are_tried_five_times_and_then_rest_until_they_change() -> None:
     row, values = contact("1", 60.0), MAPPING.values(contact("1", 60.0))
 
