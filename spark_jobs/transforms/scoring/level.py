@@ -113,6 +113,22 @@ def level_day(means: Means, arriving: Arriving, rate: Floats, clock: float, mode
     )
 
 
+def without_revoked(
+    means: Means, revoked: Floats, rate: Floats, clock: float, level: Level
+) -> tuple[Means, Floats]:
+    """The means without flow that is taken back, `revoked` (accounts,), and how much of today's level that
+    is, (accounts,). A level has no more to lose than it holds.
+    """
+    decay = 0.5 ** (rate * clock / level.slow_half_life_days)
+    share = 1 - 0.5 ** (rate / level.slow_half_life_days)
+    total = means.slow.sum(axis=1) * decay
+    gone = np.minimum(share * revoked, total)
+    factor = 1 - np.divide(gone, total, out=np.zeros(len(total)), where=total > 0)
+    weight = means.weight * decay + (1 - decay)
+    lost = gone / np.maximum(weight, level.minimum_weight)
+    return replace(means, slow=means.slow * factor[:, None], slow_sq=means.slow_sq * factor**2), lost
+
+
 def _later(recent: Floats, days: int) -> Floats:
     """The last days' flow after `days` more days."""
     moved = np.zeros_like(recent)

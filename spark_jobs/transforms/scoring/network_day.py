@@ -34,7 +34,7 @@ from spark_jobs.transforms.scoring.flow import (
     posting_means,
     solicitation_divisor,
 )
-from spark_jobs.transforms.scoring.level import Arriving, Means, clock_rate, level_day
+from spark_jobs.transforms.scoring.level import Arriving, Means, clock_rate, level_day, without_revoked
 from spark_jobs.transforms.scoring.own_score import own_score
 from spark_jobs.transforms.scoring.pairs import (
     Follows,
@@ -42,7 +42,9 @@ from spark_jobs.transforms.scoring.pairs import (
     Pairs,
     Reactions,
     pair_day,
+    revoked,
     with_counted,
+    with_standing,
     without_faint,
 )
 from spark_jobs.transforms.scoring.topics import ReactionTopics, Topics, topic_day
@@ -173,13 +175,15 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
     reactions = events.reactions
     offered = authority[reactions.actor] * pairs.fresh / divisor[reactions.target]
     intake = Intake(reactions, offered, pairs.give_back[pairs.pair], level_before, model.intake.base)
-    taken = intake.taken(model.intake.level_factor)
+    fraction = intake.fraction(model.intake.level_factor)
+    taken = offered * intake.give_back * fraction
     # A new level is proved by attention that owes nothing: what is given back counts twice against it.
     shown = intake.taken(model.intake.rise_factor) * intake.give_back
     silent = np.where(acting.acted, day - acting.last_active, 0)
     rate = clock_rate(silent, model.level)
     aged = rate[reactions.target] * reactions.age
-    aged_slow = taken * 0.5 ** (aged / model.level.slow_half_life_days)
+    aging = 0.5 ** (aged / model.level.slow_half_life_days)
+    aged_slow = taken * aging
     aged_fast = taken * 0.5 ** (aged / model.level.fast_half_life_days)
     arrived = by_kind(reactions, aged_slow, n)
     arriving = Arriving(
@@ -187,7 +191,9 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         fast=summed(reactions.target, aged_fast, n),
         by_day=by_age(reactions, shown, n, model.level.rise_memory_days),
     )
-    moved = level_day(before, arriving, rate, clock, model)
+    taken_back = summed(pairs.pairs.target, revoked(pairs), n)
+    still, lost = without_revoked(before, taken_back, rate, clock, model.level)
+    moved = level_day(still, arriving, rate, clock, model)
     level = moved.means.slow_level(model.level)
 
     # The same reactions at yesterday's authority and give-back: what they would have been worth had
@@ -237,16 +243,19 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         network_influence=rank / max(mean_rank, 1e-300),
         endorsed=vouched.of_account,
         change_new_attention=moved.per_flow * old_both + moved.risen,
-        change_fading=moved.faded - level_before,
+        change_fading=moved.faded + lost - level_before,
         change_others_authority=moved.per_flow * (old_back - old_both),
-        change_give_back=moved.per_flow * (arrived_total - old_back),
+        change_give_back=moved.per_flow * (arrived_total - old_back) - lost,
     )
     topics = topic_day(state.topics, events.about, reactions, taken, pairs, trust, holder, clock, model)
     return NetworkDay(
         state=replace(
             state,
             accounts=after,
-            pairs=without_faint(with_counted(pairs, intake.fraction(model.intake.level_factor)), model),
+            pairs=without_faint(
+                with_standing(with_counted(pairs, fraction), pairs, offered * fraction * aging, aged_slow),
+                model,
+            ),
             topics=topics,
             stopped=stopped,
             clock_days=state.clock_days + clock,

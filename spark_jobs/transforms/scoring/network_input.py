@@ -157,6 +157,8 @@ class NetworkInput:
             rows.numbers("mass")[order],
             rows.numbers("counted")[order],
             rows.numbers("follow_mass")[order],
+            rows.numbers("taken")[order],
+            rows.numbers("standing")[order],
         )
 
     def _topics(self, accounts: Accounts) -> Topics:
@@ -250,7 +252,9 @@ class NetworkInput:
         }
         changed["handle"][at] = handle[chosen]
         changed["created"][at] = np.where(created > NEVER, created, accounts.created[at])
-        changed["verified"][at] = snapshot.flags("is_verified")[rows][chosen]
+        # A snapshot that says nothing of it, as some answers do not, takes no badge away.
+        badge = snapshot.integers("is_verified", -1)[rows][chosen]
+        changed["verified"][at] = np.where(badge < 0, accounts.verified[at], badge == 1)
         return accounts.changed(**changed)
 
     def _events(self, accounts: Accounts, rows: Ints, day: int) -> DayEvents:

@@ -113,6 +113,8 @@ class _Output:
                 "mass": pairs.mass,
                 "counted": pairs.counted,
                 "follow_mass": pairs.follow_mass,
+                "taken": pairs.taken,
+                "standing": pairs.standing,
             },
         )
         yield from self._blocks(

@@ -22,6 +22,9 @@ class Pairs:
     receiver's intake had room for, between 0 and the model's `saturation`: what counted is used up, and
     comes back as it fades. So whoever reacts more often never counts less, which a mass without end in
     its place would make of a daily reader.
+
+    `taken` is what the receiver's level lately took of it before give-back, and `standing` what of that
+    still stands after it; both fade as the level does.
     """
 
     actor: Ints
@@ -29,11 +32,13 @@ class Pairs:
     mass: Floats
     counted: Floats
     follow_mass: Floats
+    taken: Floats
+    standing: Floats
 
     @classmethod
     def empty(cls) -> Pairs:
         none = np.zeros(0, dtype=np.int64)
-        return cls(none, none, np.zeros(0), np.zeros(0), np.zeros(0))
+        return cls(none, none, *(np.zeros(0) for _ in range(5)))
 
     def renumbered(self, numbers: Ints) -> Pairs:
         """The same pairs after accounts were renumbered; `numbers` keeps their order."""
@@ -110,11 +115,14 @@ def pair_day(
     group_key = reactions.actor * accounts + reactions.target
     follow_key = follows.actor * accounts + follows.target
     key = np.union1d(old_key, np.concatenate((group_key, follow_key)))
-    before, counted, follow_mass = np.zeros(len(key)), np.zeros(len(key)), np.zeros(len(key))
+    before, counted, follow_mass, taken, standing = (np.zeros(len(key)) for _ in range(5))
     at_old = np.searchsorted(key, old_key)
     before[at_old] = pairs.mass * fading
     counted[at_old] = pairs.counted * fading
     follow_mass[at_old] = follow_faded
+    level_fading = 0.5 ** (clock / model.level.slow_half_life_days)
+    taken[at_old] = pairs.taken * level_fading
+    standing[at_old] = pairs.standing * level_fading
 
     weights = np.array(model.kinds.in_order())
     # A late row counts at its true age: as if it had arrived in time and faded since.
@@ -132,7 +140,7 @@ def pair_day(
     actor, target = key // max(accounts, 1), key % max(accounts, 1)
     back = _reverse(key, actor, target, accounts)
     return PairDay(
-        pairs=Pairs(actor, target, mass, counted, follow_mass),
+        pairs=Pairs(actor, target, mass, counted, follow_mass, taken, standing),
         pair=pair,
         arriving=arriving,
         fresh=fresh_of_pair[pair] * share,
@@ -148,10 +156,32 @@ def after_give_back(mass_back: Floats, model: ScoringModel) -> Floats:
     return np.asarray(np.exp(-((model.give_back.rate * mass_back) ** model.give_back.shape)))
 
 
+def revoked(day: PairDay) -> Floats:
+    """What of each pair's standing attention is taken back, (pairs,), in units of flow.
+
+    Whether attention was a trade shows only when the other gives back: what a pair brought while nobody
+    could know stands for no more than it is worth by what is known today. It is not restored when the
+    pair's give-back fades.
+    """
+    return np.asarray(np.maximum(day.pairs.standing - day.pairs.taken * day.give_back, 0.0))
+
+
 def with_counted(day: PairDay, fraction: Floats) -> Pairs:
     """The pairs after a day of which `fraction` (groups,) of each reaction group counted."""
     new = summed(day.pair, day.fresh * fraction, len(day.pairs.mass))
     return replace(day.pairs, counted=day.pairs.counted + new)
+
+
+def with_standing(pairs: Pairs, day: PairDay, taken: Floats, standing: Floats) -> Pairs:
+    """The pairs after a day of whose reaction groups the level took `taken` before give-back and
+    `standing` after it, (groups,) each; what is taken back no longer stands.
+    """
+    many = len(pairs.mass)
+    return replace(
+        pairs,
+        taken=pairs.taken + summed(day.pair, taken, many),
+        standing=pairs.standing - revoked(day) + summed(day.pair, standing, many),
+    )
 
 
 def without_faint(pairs: Pairs, model: ScoringModel) -> Pairs:
@@ -160,7 +190,15 @@ def without_faint(pairs: Pairs, model: ScoringModel) -> Pairs:
     mass = np.where(pairs.mass >= model.pair.drop_below, pairs.mass, 0.0)
     follow_mass = np.where(pairs.follow_mass >= model.pair.drop_below, pairs.follow_mass, 0.0)
     counted = np.where(mass > 0, pairs.counted, 0.0)
-    return Pairs(pairs.actor[kept], pairs.target[kept], mass[kept], counted[kept], follow_mass[kept])
+    return Pairs(
+        pairs.actor[kept],
+        pairs.target[kept],
+        mass[kept],
+        counted[kept],
+        follow_mass[kept],
+        np.where(mass > 0, pairs.taken, 0.0)[kept],
+        np.where(mass > 0, pairs.standing, 0.0)[kept],
+    )
 
 
 def _reverse(key: Ints, actor: Ints, target: Ints, accounts: int) -> Ints:

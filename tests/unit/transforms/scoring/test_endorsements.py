@@ -131,7 +131,7 @@ def test_endorsing_each_other_is_worth_less():
     alone = world([(20, "a000", "x", "tea", 0)])
     mutual = world([(20, "a000", "x", "tea", 0), (20, "x", "a000", "tea", 0)])
     assert worth(mutual, "x", 20) == pytest.approx(worth(alone, "x", 20) / (1 + RULE.give_back), rel=0.01)
-    applause = [(day, "like", "x", "a000", 0, ()) for day in range(15, 20)]
+    applause = [(day, "like", "x", "a000", 0, ()) for day in range(8, 20)]
     assert 0 < worth(world([(20, "a000", "x", "tea", 0)], more=applause), "x") < worth(alone, "x") / 2
 
 

@@ -157,3 +157,12 @@ def test_who_is_listened_to_more_is_drawn_before_a_name_is():
             name for name in (first, second, third) if drawn.state.accounts.seed[number(task, drawn, name)]
         }
         assert seeds == {second}
+
+
+def test_a_badge_stays_until_it_is_taken_away():
+    activities, accounts = community(20, 4, seed=17)
+    accounts = [*accounts, (0, "a019", OLD, True), (1, "a019", OLD, None), (3, "a019", OLD, False)]
+    task = network_input(activities, accounts)
+    days = run(task, 4)
+    badge = [bool(days[day].state.accounts.verified[number(task, days[day], "a019")]) for day in range(4)]
+    assert badge == [True, True, True, False]

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from spark_jobs.scoring_model import KINDS, load_model
 from spark_jobs.transforms.scoring.pairs import (
     Follows,
+    PairDay,
     Pairs,
     Reactions,
     pair_day,
+    revoked,
     with_counted,
+    with_standing,
     without_faint,
 )
 
@@ -135,7 +138,7 @@ def test_a_late_reaction_counts_at_its_true_age():
 
 
 def test_faint_pairs_restart_at_zero():
-    pairs = Pairs(np.array([0, 1]), np.array([1, 0]), np.array([0.009, 0.011]), np.zeros(2), np.zeros(2))
+    pairs = Pairs(np.array([0, 1]), np.array([1, 0]), np.array([0.009, 0.011]), *np.zeros((4, 2)))
     kept = without_faint(pairs, MODEL)
     assert kept.mass.tolist() == [0.011]
 
@@ -147,3 +150,28 @@ def test_an_unfollow_ends_the_follow_at_once():
     assert followed.follow_mass.tolist() == [MODEL.follow.mass]
     ended = without_faint(pair_day(followed, N, grouped([]), end, 1.0, MODEL).pairs, MODEL)
     assert len(ended.actor) == 0
+
+
+def after_a_day(pairs: Pairs, rows: list[tuple[int, int, int, int]]) -> tuple[Pairs, PairDay]:
+    """The pairs after a day of which the level takes all, and the day."""
+    day = pair_day(pairs, N, grouped(rows), NO_FOLLOWS, 1.0, MODEL)
+    worth = day.give_back[day.pair]
+    return with_standing(with_counted(day, np.ones(len(day.pair))), day, day.fresh, day.fresh * worth), day
+
+
+def test_what_a_trade_brought_is_taken_back_and_no_more():
+    pairs, first = after_a_day(Pairs.empty(), [like(0, 1)])
+    assert revoked(first).sum() == 0
+    brought = float(pairs.standing.sum())
+    reply = KINDS.index("reply")
+    pairs, answered = after_a_day(pairs, [(1, 0, reply, 0)] * 3)
+    left = answered.give_back[0]
+    faded = brought * 0.5 ** (1 / MODEL.level.slow_half_life_days)
+    assert revoked(answered).tolist() == [pytest.approx(faded * (1 - left)), 0.0]
+    assert pairs.standing[0] == pytest.approx(faded * left)
+    # Time forgives what was given back, but what was taken back stays so.
+    for _ in range(40):
+        pairs, later = after_a_day(pairs, [])
+        assert revoked(later).sum() == pytest.approx(0, abs=1e-12)
+    assert later.give_back[0] > left
+    assert pairs.standing[0] == pytest.approx(faded * left * 0.5 ** (40 / MODEL.level.slow_half_life_days))
