@@ -14,11 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.fixtures.long_runs import RUNS, LongRuns
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# No test fails because the machine is busy: an example takes as long as it takes.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 STEP_BACK = 10
 """By how much long runs are nicer than the tests: those go on at full speed, and these take what is left."""
