@@ -120,6 +120,11 @@ class Settings(BaseSettings):
     crm_most_emptied: float = Field(
         0.05, ge=0, le=1, description="A sync that would empty a greater share of known records asks first."
     )
+    crm_few: int = Field(
+        5,
+        ge=0,
+        description="A sync that changes no more known records than this, empties no more, never asks.",
+    )
     crm_stale_days: int = Field(3, ge=0, description="Scores older than this many days are not sent.")
     crm_read_back: int = Field(20, ge=0, description="Records read again after a sync, to see what arrived.")
     crm_timeout: float = Field(60.0, gt=0, description="Seconds that one call to a CRM may take.")

@@ -79,6 +79,8 @@ def apply_plan(
     stopped = plan.stopped_by(yes)
     changes = plan.allowed(yes)
     sending = _Sending(mapping, destination, deliveries, run, progress)
+    if not stopped:
+        deliveries.unfinished.begun(changes, mapping)
     try:
         sending.all(changes)
         sending.read_back(read_back)
@@ -109,6 +111,8 @@ def apply_plan(
             "known": plan.counts.known,
             "resting": plan.counts.given_up,
         }
+        if not stopped and not run.counts["unsent"]:
+            deliveries.unfinished.ended()
         run.status = "stopped" if stopped else "failed" if failure else "done"
         run.reason = failure or not_sent
         deliveries.record(run)

@@ -23,6 +23,8 @@ from orchestration.activation.journal import AREA, Journal
 from orchestration.activation.mapping import Value, Values
 from orchestration.activation.plan import AGAIN, UNCERTAIN, Change, Known
 from orchestration.activation.standing import FILE, Standing
+from orchestration.activation.unfinished import FILE as LEFT
+from orchestration.activation.unfinished import Unfinished
 from spark_jobs.arrow_schemas import arrow_schema
 from spark_jobs.lake import Lake
 
@@ -76,6 +78,7 @@ class Deliveries:
         self._lake = Lake(home)
         self._journal = Journal(home, crm)
         self._standing = Standing(home, crm)
+        self.unfinished = Unfinished(home, crm)
         self._latest: datetime | None = None
 
     # --- reading ------------------------------------------------------------------------------
@@ -256,7 +259,7 @@ def _forget_files(home: str, crm: str, contact_ids: Collection[str], note: Note)
     lake = Lake(home, AREA)
     fs, _ = url_to_fs(lake.root, use_listings_cache=False)
     folder = lake.table_path(crm)
-    for path in [*fs.glob(f"{folder}/plan.*"), *fs.glob(f"{folder}/{FILE}")]:
+    for path in [*fs.glob(f"{folder}/plan.*"), *fs.glob(f"{folder}/{FILE}"), *fs.glob(f"{folder}/{LEFT}")]:
         note(f"{AREA}/{crm}/plan", str(path), "rebuilt", 0)
         fs.rm_file(path)
     for path in fs.glob(f"{folder}/{OUTBOX}/*.jsonl"):

@@ -120,6 +120,7 @@ class Guards(_Strict):
 
     most_changed: float | None = Field(None, ge=0, le=1)
     most_emptied: float | None = Field(None, ge=0, le=1)
+    few: int | None = Field(None, ge=0)
     stale_days: int | None = Field(None, ge=0)
     never_stale: bool = Field(False, description="For histories that have ended.")
 

@@ -50,6 +50,7 @@ class Known:
 
 
 NOTHING_KNOWN = Known()
+_NOTHING_LEFT: Mapping[str, Values] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,16 @@ class Guard:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a plan may do to the records known to the CRM, as shares, and how old the mart may be."""
+    """What a plan may do to the records known to the CRM, as shares, and how old the mart may be.
+
+    So `few` records are no alarm, whatever share of a small CRM they are. From a hundred records on the
+    shares alone decide: five are 5 %.
+    """
 
     most_changed: float = 0.30
     most_emptied: float = 0.05
     stale_days: int | None = 3
+    few: int = 5
 
 
 @dataclass(frozen=True)
@@ -140,11 +146,13 @@ def make_plan(
     delivered: date | None = None,
     deleted: Collection[str] = (),
     wake: bool = False,
+    unfinished: Mapping[str, Values] = _NOTHING_LEFT,
 ) -> Plan:
     """Compare each row of the mart with what the CRM confirmed.
 
     `as_of` is the newest published day, `delivered` the newest whose values were sent before. Of `deleted`
     contacts there are no records left to write. `wake`: records that were given up are tried again.
+    `unfinished`: what the run before was let write and did not come to, by contact.
     """
     known = {contact_id: record for contact_id, record in known.items() if contact_id not in deleted}
     if wake:
@@ -168,6 +176,7 @@ def make_plan(
     for change in changes:
         counts["retried"] += RETRY in change.causes or UNCERTAIN in change.causes
         counts[_kind(change)] += 1
+    changes = [_left_over(change, mapping, known, unfinished) for change in changes]
     changes.sort(key=lambda change: (not change.privacy, change.action != "empty", change.contact_id))
     found = Counts(**counts)
     return Plan(
@@ -176,7 +185,7 @@ def make_plan(
         (today - as_of).days if as_of else 0,
         tuple(changes),
         found,
-        tuple(_guards(found, changes, as_of, today, limits, delivered)),
+        tuple(_guards(found, changes, as_of, today, limits, delivered, unfinished)),
         _digest(crm, as_of, changes),
     )
 
@@ -249,6 +258,17 @@ def _repeats(mapping: CrmMapping, known: Known, now: Values) -> bool:
     return same or not mapping.moved(known.confirmed, now, known.theirs)
 
 
+def _left_over(
+    change: Change, mapping: CrmMapping, known: Mapping[str, Known], unfinished: Mapping[str, Values]
+) -> Change:
+    """The change, a repeat where the run before was let write the same and did not come to it."""
+    left = unfinished.get(change.contact_id)
+    theirs = known.get(change.contact_id, NOTHING_KNOWN).theirs
+    if left is None or mapping.moved(left, change.values, theirs):
+        return change
+    return replace(change, repeat=True)
+
+
 def _emptied(
     mapping: CrmMapping, known: Known, row: Mapping[str, Any] | None, *, whole: bool
 ) -> dict[str, Value]:
@@ -317,10 +337,12 @@ def _guards(
     today: date,
     limits: Limits,
     delivered: date | None,
+    unfinished: Collection[str],
 ) -> Iterable[Guard]:
     """What stands against the plan.
 
     Privacy and first-time records count for nothing here, nor does what was let pass before and is repeated.
+    Shares are of the records that the CRM would know, had the run before come to its end.
     """
     new = [change for change in changes if not (change.privacy or change.first_time or change.repeat)]
     emptied = sum(change.action == "empty" for change in new)
@@ -340,17 +362,19 @@ def _guards(
             False,
             f"the CRM has values of {delivered}, the mart those of {as_of}; nothing newer is overwritten",
         )
+    left = sum(change.first_time and change.contact_id in unfinished for change in changes)
+    due, whose = counts.known + left, "the CRM knows" + (" or was being sent" if left else "")
     for name, changed, most in (
         ("changed", len(new), limits.most_changed),
         ("emptied", emptied, limits.most_emptied),
     ):
-        if counts.known and changed > most * counts.known:
-            share = changed / counts.known
+        if due and changed > max(most * due, limits.few):
+            share = changed / due
             verb = "change" if name == "changed" else "empty"
             yield Guard(
                 "changed" if name == "changed" else "emptied",
                 True,
-                f"it would {verb} {changed:,} of the {counts.known:,} records that the CRM knows "
+                f"it would {verb} {changed:,} of the {due:,} records that {whose} "
                 f"({share:.0%}, at most {most:.0%} without asking)",
             )
 

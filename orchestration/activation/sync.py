@@ -61,6 +61,7 @@ def plan_crm(
         deliveries.through(),
         _without_records(crm, mapping, contacts),
         wake,
+        deliveries.unfinished.values(),
     )
     return Planned(plan, mapping)
 
@@ -166,4 +167,5 @@ def limits(settings: Settings, mapping: CrmMapping) -> Limits:
         settings.crm_most_changed if guards.most_changed is None else guards.most_changed,
         settings.crm_most_emptied if guards.most_emptied is None else guards.most_emptied,
         None if guards.never_stale else stale,
+        settings.crm_few if guards.few is None else guards.few,
     )

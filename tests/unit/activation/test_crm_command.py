@@ -22,6 +22,7 @@ from tests.fixtures.contact_scores import CRM, DAY, contact, publish
 
 MAPPING = """
 kind: file
+guards: {few: 0}
 fields:
   - {field: score, column: score}
   - {field: topic, column: topic_1}

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from orchestration.activation.deliveries import Deliveries
+from orchestration.activation.hubspot import HubSpotDestination
 from orchestration.activation.salesforce import SalesforceDestination
 from orchestration.activation.sync import SyncError
 from tests.fixtures.crm_harness import FIELDS, KINDS, Harness, harness
@@ -466,6 +467,7 @@ def test_another_crm_of_the_same_name_is_noticed(tmp_path: Path) -> None:
 
 
 def test_repeats_of_what_was_let_pass_ask_nobody(hubspot: Harness) -> None:
+    hubspot.remap({"guards": {"few": 0}})
     before = [hubspot.row(n) for n in range(5)]
     hubspot.sync(before)
     after = [hubspot.row(0, 80.0), *before[1:]]
@@ -473,6 +475,27 @@ def test_repeats_of_what_was_let_pass_ask_nobody(hubspot: Harness) -> None:
     assert hubspot.sync(after, yes=False).run.counts["failed"] == 1
     again = [after[0], hubspot.row(1, 80.0), *before[2:]]
     assert hubspot.sync(again, yes=False).failure is None, "one of five is new, the other is tried again"
+
+
+def test_what_an_outage_left_unsent_goes_on_without_being_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HubSpotDestination, "at_once", 2)
+    with harness("hubspot", tmp_path, count=10, crm_read_back=0, mapping={"guards": {"few": 0}}) as crm:
+        left = Deliveries(crm.settings.home, "hubspot").unfinished
+        crm.server.faults.extend(["none", *["page"] * 18])  # one batch arrives, then three are not answered
+        assert crm.sync([crm.row(n) for n in range(10)], yes=False).run.counts["unsent"] == 2
+        assert len(left.values()) == 10
+        later = [crm.row(n, 80.0 if n < 2 else 50.0) for n in range(10)]
+        assert crm.sync(later, yes=False).failure is None, "two of ten, not two of two"
+        assert left.values() == {}
+        much = [crm.row(n, 90.0) for n in range(10)]
+        assert "stopped" in str(crm.sync(much, yes=False).failure)
+        crm.server.faults.extend(["none", *["page"] * 18])
+        assert crm.sync(much, yes=True).run.counts["unsent"] == 2
+        assert crm.sync(much, yes=False).failure is None, "somebody said yes to all ten"
+        assert crm.held(9)["score"] == "90.0"
+        assert left.values() == {}
 
 
 def test_the_second_close_of_a_job_whose_answer_was_lost_is_no_failure(salesforce: Harness) -> None:

@@ -233,6 +233,37 @@ def test_more_than_five_percent_emptied_asks_and_privacy_does_not_count() -> Non
     assert len(every.allowed(yes=False)) == 100
 
 
+def test_a_few_records_of_a_small_crm_are_no_alarm() -> None:
+    def guards(changed: int, score: float | None, **more: Any) -> list[str]:
+        rows = [contact(str(n), score if n < changed else 50.0) for n in range(12)]
+        return [guard.name for guard in plan(rows, known_records(12), limits=Limits(**more)).guards]
+
+    assert guards(5, 70.0) == guards(5, None) == []
+    assert guards(6, 70.0) == ["changed"]
+    assert guards(6, None) == ["changed", "emptied"]
+    assert guards(1, None, few=0) == ["emptied"]
+
+
+def test_what_an_interrupted_run_left_asks_nobody_and_counts_as_known() -> None:
+    def guards(known: int, scores: Mapping[int, float], left: Mapping[int, float]) -> list[str]:
+        rows = [contact(str(n), scores.get(n, 50.0)) for n in range(100)]
+        unfinished = {str(n): MAPPING.values(contact(str(n), score)) for n, score in left.items()}
+        found = plan(rows, known_records(known), limits=Limits(), unfinished=unfinished)
+        return [guard.message for guard in found.guards]
+
+    moved = dict.fromkeys(range(40), 70.0)
+    [asked] = guards(100, moved, {})
+    assert "40 of the 100 records that the CRM knows (40%" in asked
+    assert guards(100, moved, dict.fromkeys(range(15), 70.4)) == []
+    assert "40 of the 100" in guards(100, moved, dict.fromkeys(range(15), 60.0))[0], "they are other data"
+    # A first load that came to forty: thirty of a hundred changed since, and not thirty of forty.
+    since = dict.fromkeys(range(30), 70.0)
+    assert "30 of the 40" in guards(40, since, {})[0]
+    assert guards(40, since, dict.fromkeys(range(100), 50.0)) == []
+    [asked] = guards(40, dict.fromkeys(range(36), 70.0), dict.fromkeys(range(100), 50.0))
+    assert "36 of the 100 records that the CRM knows or was being sent" in asked
+
+
 def test_a_stopped_plan_still_empties_for_privacy() -> None:
     rows = [contact(str(n), 70.0) for n in range(1, 100)]
     rows.append(contact("0", None, unscored_reason="opted_out"))
