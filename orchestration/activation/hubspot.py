@@ -38,6 +38,8 @@ _ENOUGH = 10
 # Named as the property that identifies a record, this is HubSpot's own id, which needs no naming.
 _OWN_ID = "hs_object_id"
 
+_MERGED = "HubSpot answered under another id: the contact was merged into another"
+
 _NO_PROPERTY = re.compile(r'Property \\?"?([\w-]+)\\?"? does not exist')
 
 T = TypeVar("T")
@@ -59,17 +61,21 @@ class HubSpotDestination:
     def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
         [token] = required(crm, hubspot_token=settings.hubspot_token)
         self.calls = 0
+        self._of_calls: set[str | None] = set()  # what was said of a whole call, and of no record by its id
         self._object = mapping.object or "contacts"
         self._id_property = None if mapping.id_field in ("id", _OWN_ID) else mapping.id_field
         self._timeout = settings.crm_timeout
         self._patience = Patience(settings.crm_patience, wait)
-        never = urllib3.Retry(total=0, redirect=0, status=0)  # what is repeated, and when, is decided here
+        never = urllib3.Retry(
+            total=0, redirect=False, status=0
+        )  # what is repeated, and when, is decided here
         self._client = HubSpot(access_token=token, host=settings.hubspot_url.rstrip("/"), retry=never)
 
     def send(self, records: Sequence[Record], work: Work) -> list[Outcome]:
         outcomes = self._batch(records)
         said = {outcome.message for outcome in outcomes if outcome.fate == "refused"}
-        if len(outcomes) >= _ENOUGH and len(said) == 1 and all(o.fate == "refused" for o in outcomes):
+        alike = len(said) == 1 and all(outcome.fate == "refused" for outcome in outcomes)
+        if len(outcomes) >= _ENOUGH and alike and said <= self._of_calls:
             # What is said of each of them is not about any of them, and each batch would cost as many calls.
             raise DestinationError(f"HubSpot refuses every record: {said.pop()}")
         return outcomes
@@ -92,6 +98,7 @@ class HubSpotDestination:
             )
         except _RefusedError as error:
             if len(records) == 1:
+                self._of_calls.add(str(error))
                 return [Outcome(records[0].contact_id, "refused", str(error))]
             # The whole batch was refused, as for a value that a property does not take: find whose it is.
             half = len(records) // 2
@@ -100,19 +107,28 @@ class HubSpotDestination:
 
     def _outcomes(self, records: Sequence[Record], answer: _Answer) -> list[Outcome]:
         ids = Ids(record.contact_id for record in records)
-        written: set[str | None] = set()
+        written: set[str] = set()
+        others = 0  # results that are none of these records'
         for result in answer.results or []:
-            name = (result.properties or {}).get(self._id_property) if self._id_property else None
-            written.add(ids.find(name or result.id))
-        refused: dict[str | None, str] = {}
-        absent: set[str | None] = set()
-        unnamed = None
+            name = (result.properties or {}).get(self._id_property) if self._id_property else result.id
+            if (one := ids.find(name or result.id)) is not None:
+                written.add(one)
+            elif name:
+                others += 1
+        refused: dict[str, str] = {}
+        absent: set[str] = set()
+        unnamed: str | None = None
         for error in getattr(answer, "errors", None) or []:
             named = [one for listed in (error.context or {}).values() for one in listed]
-            refused.update({ids.find(one): error.message for one in named})
+            ours = {own for name in named if (own := ids.find(name)) is not None}
+            refused.update(dict.fromkeys(ours, error.message))
             if error.category == "OBJECT_NOT_FOUND":
-                absent |= {ids.find(one) for one in named}
-            unnamed = unnamed or error.message
+                absent |= ours
+            if not ours:
+                unnamed = unnamed or error.message
+        unmentioned = {record.contact_id for record in records} - written - refused.keys()
+        # A contact that was merged into another is written as that one, whose id is none of those asked for.
+        merged = not unnamed and len(unmentioned) <= others
         found = []
         for record in records:
             one = record.contact_id
@@ -120,9 +136,11 @@ class HubSpotDestination:
                 found.append(Outcome(one, "refused", refused[one], one in absent))
             elif one in written:
                 found.append(Outcome(one, "confirmed"))
+            elif merged:
+                found.append(Outcome(one, "refused", _MERGED, absent=True))
             else:
                 why = unnamed or "HubSpot's answer does not mention the record"
-                found.append(Outcome(one, "refused" if unnamed else "failed", why))
+                found.append(Outcome(one, "refused" if unnamed or written else "failed", why))
         return found
 
     def settle(self, handle: str) -> None:
@@ -187,8 +205,16 @@ def _sorted(error: ApiException) -> Exception:
         return TransientError(f"rate limit ({status})", retry_after(headers, time.time()))
     if status >= 500 or status in (0, 423, 477):
         return TransientError(f"answered {status}", retry_after(headers, time.time()))
-    if "text/html" in headers.get("content-type", ""):
+    if "text/html" in headers.get("content-type", "") or _text(error.body).lstrip().startswith("<"):
+        # A proxy's word about itself, not HubSpot's about a record.
         return TransientError(f"answered {status} with a web page")
+    return _final(error, status)
+
+
+def _final(error: ApiException, status: int) -> Exception:
+    """What an answer means that will be the same next time."""
+    if 300 <= status < 400:
+        return DestinationError("HubSpot answers with a redirect; is STATURE_HUBSPOT_URL right?")
     if status in (401, 403):
         return DestinationError(
             f"HubSpot does not let us in ({_message(error)}): look at STATURE_HUBSPOT_TOKEN and the scopes "

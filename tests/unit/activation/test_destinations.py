@@ -277,6 +277,47 @@ def test_a_forgotten_job_is_an_unknown_outcome(zendesk: Harness) -> None:
     assert zendesk.sync(rows).failure is None
 
 
+def test_a_merged_contact_is_refused_with_that_reason_and_rests(hubspot: Harness) -> None:
+    server = cast(HubSpotServer, hubspot.server)
+    server.merged = {hubspot.ids[0]: hubspot.ids[4]}
+    server.refused = {hubspot.ids[2]}
+    rows = [hubspot.row(n, 60.0) for n in range(3)]
+    for _ in range(4):
+        report = hubspot.sync(rows)
+        assert report.run.counts["refused"] == 2
+        assert any("merged into another" in reason for reason in report.reasons)
+    assert hubspot.sync(rows).run.counts["given_up"] == 2
+    assert hubspot.sync(rows).run.counts["resting"] == 2
+    left = [hubspot.row(0, None, unscored_reason="opted_out"), *rows[1:]]
+    report = hubspot.sync(left)
+    assert (report.failure, report.run.counts["emptied"]) == (None, 1)
+    assert hubspot.held(4)["score"] is None, "what was written to the other goes"
+    assert hubspot.plan(left).changes == ()
+
+
+def test_many_that_are_not_there_are_refused_each_and_hold_up_nothing(tmp_path: Path) -> None:
+    with harness("hubspot", tmp_path, count=12) as crm:
+        rows = [crm.row(n) for n in range(12)]
+        crm.server.records.clear()
+        assert crm.sync(rows).run.counts["refused"] == 12
+        for _ in range(4):
+            crm.sync(rows)
+        assert crm.sync(rows).run.counts["resting"] == 12
+
+
+def test_a_proxys_word_is_an_outage_and_no_refusal(tmp_path: Path) -> None:
+    with harness("hubspot", tmp_path, count=20) as crm:
+        crm.server.faults.extend(["proxy"] * 6)
+        report = crm.sync([crm.row(n) for n in range(20)])
+        assert "no answer: answered 400 with a web page" in str(report.failure)
+        assert (report.run.calls, report.run.counts["failed"]) == (6, 20)
+        crm.server.faults.append("moved")
+        report = crm.sync([crm.row(n) for n in range(20)])
+        assert "STATURE_HUBSPOT_URL" in str(report.failure)
+        assert report.run.calls == 1
+        assert crm.sync([crm.row(n) for n in range(20)]).failure is None
+
+
 @pytest.mark.parametrize(("kind", "batch"), [("hubspot", 100), ("zendesk", 100)])
 def test_no_more_calls_than_the_batches_need(tmp_path: Path, kind: str, batch: int) -> None:
     with harness(kind, tmp_path, count=1_050, crm_read_back=0) as crm:
