@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from orchestration.activation.destination import DestinationError, Outcome, Record, UnansweredError, Work
-from orchestration.activation.mapping import CrmMapping, Endpoint, Value, Values
+from orchestration.activation.mapping import PLACE, SEND_ID, CrmMapping, Endpoint, Value, Values
 from orchestration.activation.opening import Wait, secret
 from orchestration.activation.patience import Patience, TransientError
 from orchestration.connectors.limits import is_refusal_by_limit, retry_after
@@ -24,9 +24,6 @@ AT_ONCE = 50
 # So many records in a row without an answer, or shut out before any was let in, are about the CRM.
 _SILENT = 3
 
-SEND_ID = "send_id"
-
-_PLACE = re.compile(r"\{([^{}]+)\}")
 _STEP = re.compile(r"([^.\[\]]+)(?:\[([^=\]]+)=([^\]]*)\])?(?:\.|$)")
 
 
@@ -41,7 +38,8 @@ class HttpDestination:
             raise DestinationError(f"The mapping of {crm} does not say how to send a record.")
         self.calls = 0
         self._send, self._read = mapping.send, mapping.read
-        self._check(mapping)
+        if mapping.misfit:
+            raise DestinationError(mapping.misfit)
         self.writable: frozenset[str] | None = frozenset(mapping.names)
         self._let_in, self._shut_out = False, 0
         headers = {mapping.secret_header: secret(settings, crm)} if mapping.secret_header else {}
@@ -49,21 +47,6 @@ class HttpDestination:
         self._client = httpx.Client(
             headers=headers, timeout=settings.crm_timeout, follow_redirects=False, trust_env=False
         )
-
-    def _check(self, mapping: CrmMapping) -> None:
-        """A placeholder that nothing fills is found before anything is sent."""
-        known = {"contact_id", SEND_ID, *mapping.names}
-        for endpoint in (mapping.send, mapping.read):
-            if endpoint is None:
-                continue
-            used = set(_PLACE.findall(json.dumps([endpoint.url, endpoint.body, endpoint.headers])))
-            if unknown := sorted(used - known):
-                raise DestinationError(f"the mapping uses {{{unknown[0]}}}, and no field is called so")
-        sent = set(_PLACE.findall(json.dumps(mapping.send.body if mapping.send else None)))
-        if missing := sorted(set(mapping.names) - sent):
-            raise DestinationError(f"the mapping's request does not mention the field {missing[0]}")
-        if mapping.read and (missing := sorted(set(mapping.names) - set(mapping.read.values))):
-            raise DestinationError(f"the mapping does not say where to read {missing[0]}")
 
     def send(self, records: Sequence[Record], work: Work) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -123,7 +106,7 @@ class HttpDestination:
         return found
 
     def _call(self, endpoint: Endpoint, values: Mapping[str, Value], body: Any) -> httpx.Response:
-        url = _PLACE.sub(lambda found: quote(_text(values.get(found[1])), safe=""), endpoint.url)
+        url = PLACE.sub(lambda found: quote(_text(values.get(found[1])), safe=""), endpoint.url)
         headers = {name: _filled_text(text, values) for name, text in endpoint.headers.items()}
         content = None if body is None else _filled(body, values)
         return self._patience.call(lambda: self._once(endpoint.method, url, headers, content))
@@ -186,7 +169,7 @@ def _without(body: Any, sent: set[str]) -> Any:
 
 def _mentions(part: Any, sent: set[str]) -> bool:
     """Whether a part has no placeholder, or one of a field that is sent."""
-    places = set(_PLACE.findall(json.dumps(part))) - {"contact_id", SEND_ID}
+    places = set(PLACE.findall(json.dumps(part))) - {"contact_id", SEND_ID}
     return not places or bool(places & sent)
 
 
@@ -197,13 +180,13 @@ def _filled(template: Any, values: Mapping[str, Value]) -> Any:
     if isinstance(template, list):
         return [_filled(item, values) for item in template]
     if isinstance(template, str):
-        whole = _PLACE.fullmatch(template)
+        whole = PLACE.fullmatch(template)
         return values.get(whole[1]) if whole else _filled_text(template, values)
     return template
 
 
 def _filled_text(template: str, values: Mapping[str, Value]) -> str:
-    return _PLACE.sub(lambda found: _text(values.get(found[1])), template)
+    return PLACE.sub(lambda found: _text(values.get(found[1])), template)
 
 
 def _text(value: Value) -> str:

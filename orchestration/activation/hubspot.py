@@ -205,7 +205,8 @@ def _sorted(error: ApiException) -> Exception:
         return TransientError(f"rate limit ({status})", retry_after(headers, time.time()))
     if status >= 500 or status in (0, 423, 477):
         return TransientError(f"answered {status}", retry_after(headers, time.time()))
-    if "text/html" in headers.get("content-type", "") or _text(error.body).lstrip().startswith("<"):
+    page = "text/html" in headers.get("content-type", "") or _text(error.body).lstrip().startswith("<")
+    if page and status >= 400:
         # A proxy's word about itself, not HubSpot's about a record.
         return TransientError(f"answered {status} with a web page")
     return _final(error, status)

@@ -5,14 +5,25 @@ The file is a data team's to read and to change. It names fields and tolerances,
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from spark_jobs.contracts import contract
 
@@ -46,6 +57,17 @@ _DECIMALS: Mapping[str, int] = {"lifetime_value": 2, "match_confidence": 2}
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
+PLACE = re.compile(r"\{([^{}]+)\}")
+"""What stands for a value in a request of the generic HTTP destination."""
+
+SEND_ID = "send_id"
+
+# Names of what people write into an address or a header, and what must be in no file.
+_SECRET = re.compile(r"(?i)(api_?key|token|secret|passw(or)?d|pwd|signature|(^|[_-])(key|auth|sig))$")
+_SECRET_HEADER = re.compile(r"(?i)^(proxy-)?authorization$|api-?key$|token$|^cookie$")
+_SECRETS_PLACE = "it goes into STATURE_CRM_SECRETS, and is sent in the header that `secret_header` names"
+
+
 class MappingError(Exception):
     """A mapping that is not there or cannot be used: which file, where in it, and what is wrong."""
 
@@ -60,7 +82,7 @@ class MappedField(_Strict):
     field: _Name = Field(description="Name of the field in the CRM.")
     column: str = Field(description="Column of crm.contact_score.")
     tolerance: float = Field(
-        0.0, ge=0, description="A number that moved by no more than this causes no send."
+        0.0, ge=0, allow_inf_nan=False, description="A number that moved by no more than this causes no send."
     )
     travels: bool = Field(False, description="Goes along with a send and never causes one.")
     ours_unless_edited: bool = Field(
@@ -133,6 +155,28 @@ class Endpoint(_Strict):
     """
 
     url: _Name
+
+    @field_validator("url")
+    @classmethod
+    def _without_a_secret(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or PLACE.search(parts.netloc):
+            raise ValueError(
+                "this is no address: it begins with https:// and a host, the same for each record"
+            )
+        told = [n for n, v in parse_qsl(parts.query) if _SECRET.search(n) and not PLACE.search(v)]
+        if parts.username is not None or parts.password is not None or told:
+            # Without the address, which would tell it.
+            raise ValueError(f"there is a secret in the address: {_SECRETS_PLACE}")
+        return url
+
+    @field_validator("headers")
+    @classmethod
+    def _without_secrets(cls, headers: dict[str, str]) -> dict[str, str]:
+        if told := [name for name in headers if _SECRET_HEADER.search(name)]:
+            raise ValueError(f"there is a secret in the header {told[0]}: {_SECRETS_PLACE}")
+        return headers
+
     method: Literal["GET", "POST", "PUT", "PATCH"] = "PUT"
     headers: dict[str, str] = Field(default_factory=dict)
     body: Any = None
@@ -156,14 +200,40 @@ class CrmMapping(_Strict):
         None, description="Header that carries the secret of the environment."
     )
 
+    @property
+    def misfit(self) -> str | None:
+        """What the templates of kind http leave out, or ask for in vain; None where they fit the fields."""
+        if self.send is None:
+            return None
+        known = {"contact_id", SEND_ID, *self.names}
+        asked = [(_places(self.send), known)]
+        if self.read:
+            asked.append((_places(self.read), {"contact_id"}))
+        for places, filled in asked:
+            if unknown := sorted(places - filled):
+                why = "no field is called so" if unknown[0] not in known else "reading knows contact_id alone"
+                return f"the mapping uses {{{unknown[0]}}}, and {why}"
+        sent = set(PLACE.findall(json.dumps(self.send.body)))
+        if missing := sorted(set(self.names) - sent):
+            return f"the mapping's request does not mention the field {missing[0]}"
+        if self.read and (missing := sorted(set(self.names) - set(self.read.values))):
+            return f"the mapping does not say where to read {missing[0]}"
+        for name, places in zip(("send", "read"), (places for places, _ in asked), strict=False):
+            if "contact_id" not in places:
+                return f"`{name}` does not say whose record is meant: {{contact_id}} is nowhere in it"
+        return None
+
     @model_validator(mode="after")
     def _consistent(self) -> CrmMapping:
         names = [field.field for field in self.fields]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        alike: dict[str, list[str]] = {}
+        for name in names:
+            alike.setdefault(self._same_field(name), []).append(name)
+        twice = sorted({name for found in alike.values() if len(found) > 1 for name in found})
         if twice:
             raise ValueError(f"a field is mapped twice: {', '.join(twice)}")
-        if self.id_field in names:
-            raise ValueError(f"{self.id_field} says which record is meant and cannot be written as well")
+        if meant := alike.get(self._same_field(self.id_field)):
+            raise ValueError(f"{meant[0]} says which record is meant and cannot be written as well")
         if all(field.travels for field in self.fields):
             raise ValueError("every field travels along, so none would ever cause a send")
         if self.kind == "http" and self.send is None:
@@ -171,6 +241,22 @@ class CrmMapping(_Strict):
         if self.kind in ("salesforce", "postgres") and self.object is None:
             raise ValueError(f"kind {self.kind} needs `object`: what is written")
         return self
+
+    def _same_field(self, name: str) -> str:
+        """A field's name as it can be compared: Salesforce makes no difference between small and capital."""
+        return name.casefold() if self.kind == "salesforce" else name
+
+    @property
+    def by_salesforce_id(self) -> bool:
+        """Whether contacts are named by Salesforce's own id, of 15 characters or of 18."""
+        return self.kind == "salesforce" and self._same_field(self.id_field) == "id"
+
+    def record_of(self, contact_id: str) -> str:
+        """The record that an id means; two ids that mean one have the same.
+
+        The last 3 of Salesforce's 18 characters say which of the 15 before are capitals.
+        """
+        return contact_id[:15] if self.by_salesforce_id and len(contact_id) == 18 else contact_id
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -195,6 +281,8 @@ class CrmMapping(_Strict):
 
 def load_mapping(name: str, folder: str | None = None) -> CrmMapping:
     """The mapping of a CRM: `<folder>/<name>.yaml`, else the project's own of that name. MappingError."""
+    if folder and not Path(folder).is_dir():
+        raise MappingError(f"STATURE_CRM_MAPPINGS names {folder}, and there is no such folder.")
     places = [Path(folder)] if folder else []
     for place in [*places, DEFAULTS]:
         path = place / f"{name}.yaml"
@@ -210,17 +298,50 @@ def load_mapping(name: str, folder: str | None = None) -> CrmMapping:
 def read_mapping(path: Path) -> CrmMapping:
     """One mapping file. MappingError names the file and the place in it."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one
+    except yaml.MarkedYAMLError as error:
+        line = f", in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise MappingError(f"{path} cannot be read: {error.problem}{line}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise MappingError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise MappingError(f"{path}: this is no mapping: one begins with `kind: …` and has `fields`")
     try:
-        return CrmMapping.model_validate(content)
+        found = CrmMapping.model_validate(content)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}"
-            for problem in error.errors()
-        ]
-        raise MappingError(f"{path}: {'; '.join(lines)}") from error
+        raise MappingError(f"{path}: {'; '.join(_mistakes(error))}") from None
+    if found.misfit:
+        raise MappingError(f"{path}: {found.misfit}")
+    return found
+
+
+def _mistakes(error: ValidationError) -> Iterable[str]:
+    """A sentence for each mistake, with its place and without what is written there."""
+    problems = error.errors(include_input=False)
+    inside = {problem["loc"][0] for problem in problems if len(problem["loc"]) > 1}
+    for problem in problems:
+        place = problem["loc"]
+        if problem["type"] == "too_short" and len(place) == 1 and place[0] in inside:
+            continue  # fields that are wrong are not counted, and so are said to be too few as well
+        said = problem["msg"].removeprefix("Value error, ")
+        yield f"{'.'.join(map(str, place)) or 'the file'}: {said}"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which each key is given once: of two the last would hold, and the other be lost in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                problem = f"{key.value} is given twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _places(endpoint: Endpoint) -> set[str]:
+    return set(PLACE.findall(json.dumps([endpoint.url, endpoint.body, endpoint.headers])))
 
 
 def _plain(name: str) -> bool:

@@ -63,7 +63,7 @@ class SalesforceDestination:
     def __init__(self, settings: Settings, crm: str, mapping: CrmMapping, wait: Wait) -> None:
         [url] = required(crm, salesforce_url=settings.salesforce_url)
         self._object = str(mapping.object)
-        self._id_field = mapping.id_field
+        self._id_field = "Id" if mapping.by_salesforce_id else mapping.id_field
         for name in (self._object, self._id_field, *mapping.names):
             if not _NAME.fullmatch(name):
                 raise DestinationError(f"{name!r} is no name of an object or field in Salesforce")

@@ -88,6 +88,82 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, message: s
     assert message in str(refused.value)
 
 
+HTTP = "kind: http\nfields: [{field: a, column: score}, {field: b, column: topic_1}]\n"
+BOTH = 'body: {a: "{a}", b: "{b}"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "kind: file\nfields: [{field: a, column: score, tolerance: -1}]",
+            "fields.0.tolerance: Input should be",
+        ),
+        ("kind: file\nfields: [{field: a, column: score, tolerance: .inf}]", "should be a finite number"),
+        ("kind: file\nfields: [{field: a, column: score, tolerance: .nan}]", "should be a finite number"),
+        ("kind: file\nfields: [score]", "fields.0: Input should be a valid dictionary"),
+        ("kind: file\nfields: [{field: a, column: score}]\nkind: http", "kind is given twice, in line 3"),
+        ("kind: file\nfields: [{field: a, column: day, column: score}]", "column is given twice, in line 2"),
+        ("", "one begins with `kind: …` and has `fields`"),
+        ("- kind: file", "one begins with `kind: …` and has `fields`"),
+        (
+            "kind: salesforce\nobject: Contact\nid_field: Id\n"
+            "fields: [{field: S__c, column: score}, {field: s__c, column: priority}]",
+            "the file: a field is mapped twice: S__c, s__c",
+        ),
+        (
+            "kind: salesforce\nobject: Contact\nid_field: Id\nfields: [{field: id, column: score}]",
+            "the file: id says which record is meant",
+        ),
+        (
+            HTTP + f'send: {{url: "https://x/{{contactid}}", {BOTH}}}',
+            "uses {contactid}, and no field is called",
+        ),
+        (HTTP + f'send: {{url: "https://x/", {BOTH}}}', "`send` does not say whose record"),
+        (HTTP + 'send: {url: "https://x/{contact_id}", body: {a: "{a}"}}', "does not mention the field b"),
+        (
+            HTTP + f'send: {{url: "https://x/{{contact_id}}", {BOTH}}}\n'
+            'read: {url: "https://x/{contact_id}", values: {a: a}}',
+            "does not say where to read b",
+        ),
+        (
+            HTTP + f'send: {{url: "https://x/{{contact_id}}", {BOTH}}}\n'
+            'read: {url: "https://x/{a}", values: {a: a, b: b}}',
+            "uses {a}, and reading knows contact_id alone",
+        ),
+        (HTTP + f'send: {{url: "https://me:pw9@x/{{contact_id}}", {BOTH}}}', "send.url: there is a secret"),
+        (
+            HTTP + f'send: {{url: "https://x/{{contact_id}}?api_key=pw9", {BOTH}}}',
+            "send.url: there is a secret",
+        ),
+        (
+            HTTP + f'send: {{url: "https://x/{{contact_id}}", headers: {{Authorization: pw9}}, {BOTH}}}',
+            "send.headers: there is a secret in the header Authorization",
+        ),
+        (HTTP + f'send: {{url: "x/{{contact_id}}", {BOTH}}}', "send.url: this is no address"),
+        (HTTP + f'send: {{url: "https://{{a}}/{{contact_id}}", {BOTH}}}', "send.url: this is no address"),
+    ],
+)
+def test_each_mistake_has_one_sentence_and_a_secret_is_in_none(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(MappingError) as refused:
+        load_mapping("mine", str(tmp_path))
+    assert said in str(refused.value)
+    assert not any(piece in str(refused.value) for piece in (";", "\n", "pw9"))
+
+
+def test_what_is_usual_in_an_address_is_no_secret(tmp_path: Path) -> None:
+    send = f'send: {{url: "http://127.0.0.1:3000/{{contact_id}}?author=us&key={{contact_id}}", {BOTH}}}'
+    (tmp_path / "mine.yaml").write_text(HTTP + send)
+    assert load_mapping("mine", str(tmp_path)).names == ("a", "b")
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match=r"STATURE_CRM_MAPPINGS names .*nowhere"):
+        load_mapping("salesforce", str(tmp_path / "nowhere"))
+
+
 def test_a_folders_mapping_stands_before_our_own(tmp_path: Path) -> None:
     (tmp_path / "salesforce.yaml").write_text("kind: file\nfields: [{field: mine, column: score}]")
     assert load_mapping("salesforce", str(tmp_path)).names == ("mine",)
