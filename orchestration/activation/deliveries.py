@@ -83,13 +83,18 @@ class Deliveries:
 
     # --- reading ------------------------------------------------------------------------------
 
-    def known(self) -> dict[str, Known]:
-        """What is known of each record, from the lake and from a journal that was not folded yet."""
+    def known(self, record_of: Callable[[str], str] = str) -> dict[str, Known]:
+        """What is known of each record, from the lake and from a journal that was not folded yet.
+
+        `record_of`: what is the same for ids that mean one record, which is named by the last of them.
+        """
         found: dict[str, Known] = {}
+        ids: dict[str, str] = {}
         # What is in the journal was sent after all that is in the lake.
         for row in [*self._lake_rows(), *self._journal.rows()]:
-            found[row["contact_id"]] = _after(found.get(row["contact_id"], Known()), row)
-        return found
+            record = record_of(row["contact_id"])
+            found[record], ids[record] = _after(found.get(record, Known()), row), row["contact_id"]
+        return {ids[record]: known for record, known in found.items()}
 
     def through(self) -> date | None:
         """The newest day whose values were sent to this CRM; None where nothing was sent."""

@@ -16,6 +16,7 @@ from orchestration.activation.destination import Destination, DestinationError, 
 from orchestration.activation.mapping import CrmMapping, load_mapping
 from orchestration.activation.opening import Wait, open_destination
 from orchestration.activation.plan import Limits, Plan, make_plan
+from orchestration.activation.same_record import one_each
 from orchestration.publishing import PublishingError, publish_syncs
 from orchestration.settings import Settings
 
@@ -50,18 +51,20 @@ def plan_crm(
     except ContactsError as error:
         raise SyncError(str(error)) from error
     deliveries = Deliveries(settings.home, crm)
+    known = deliveries.known(mapping.record_of)
+    records = one_each(contacts.rows, mapping, known)
     plan = make_plan(
         crm,
-        contacts.rows,
+        records.rows,
         mapping,
-        deliveries.known(),
+        records.named(known),
         contacts.as_of,
         today or datetime.now(UTC).date(),
         limits(settings, mapping),
         deliveries.through(),
-        _without_records(crm, mapping, contacts),
+        records.among(_without_records(crm, mapping, contacts)),
         wake,
-        deliveries.unfinished.values(),
+        records.named(deliveries.unfinished.values()),
     )
     return Planned(plan, mapping)
 

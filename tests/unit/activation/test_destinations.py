@@ -406,6 +406,24 @@ def test_ids_that_begin_alike_are_two_records(tmp_path: Path) -> None:
         assert crm.known()[numbers[1]].confirmed["score"] == 51.0
 
 
+def test_an_id_of_15_characters_and_of_18_is_one_record(salesforce: Harness) -> None:
+    short = salesforce.row(0, 70.0, match_confidence=0.5) | {"contact_id": salesforce.ids[0][:15]}
+    long = salesforce.row(0, 50.0, match_confidence=0.9)
+    assert salesforce.sync([short]).failure is None
+    report = salesforce.sync([short, long])
+    assert (report.failure, report.run.counts["planned"]) == (None, 1)
+    assert salesforce.held(0)["score"] == 50.0, "the surer one's"
+    for rows in ([short, long], [long, short]):
+        found = salesforce.plan(rows)
+        assert (found.changes, found.counts.contacts, found.counts.known) == ((), 1, 1)
+    assert salesforce.plan([short]).changes[0].causes == ("score",), "known by either id"
+    left = short | {"score": None, "topic_1": None, "unscored_reason": "opted_out"}
+    assert salesforce.sync([left, long]).run.counts["emptied"] == 1
+    assert salesforce.held(0)["score"] is None, "who leaves by one id leaves by both"
+    [gone] = salesforce.plan([]).changes
+    assert gone.contact_id == salesforce.ids[0][:15]
+
+
 def test_our_own_lost_value_is_not_taken_for_somebodys(tmp_path: Path) -> None:
     fields = [FIELDS[0], {**FIELDS[1], "ours_unless_edited": True}]
     with harness("hubspot", tmp_path, mapping={"fields": fields}, crm_patience=0) as crm:
