@@ -13,7 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -219,13 +219,27 @@ def _text_row(
         task.count(cleaned, name, deed)
         return write({**row, "account_id": name}, line)
     if deed == "emptied" and row is not None:
-        kept = {key: value for key, value in row.items() if key in KEPT_OF_CONTACTS}
+        kept = {
+            key: value for key, value in row.items() if key in KEPT_OF_CONTACTS and _says_only(key, value)
+        }
         if all(value in (None, "") for key, value in row.items() if key not in kept):
             return line  # emptied before
         task.count(cleaned, name, deed)
         return write(kept, line)
     task.count(cleaned, name, deed)
     return b""
+
+
+def _says_only(key: str, value: Any) -> bool:
+    """Whether a kept field holds what its column is for: a refused row may hold any words in its place."""
+    if value in (None, ""):
+        return True
+    if key == "updated_at":
+        try:
+            datetime.fromisoformat(str(value))
+        except ValueError:
+            return False
+    return key != "deleted" or str(value).lower() in ("true", "false", "0", "1")
 
 
 def _names_account(row: dict[str, Any], name: str, task: Task) -> bool:

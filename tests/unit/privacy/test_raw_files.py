@@ -122,3 +122,21 @@ def test_of_the_answers_of_a_network_only_what_names_her_goes() -> None:
     left = pq.read_table(io.BytesIO(cleaned.content)).to_pylist()
     assert [json.loads(row["body"]) for row in left] == [[{"id": "bo"}], {"id": "bo"}]
     assert cleaned.deeds == {(ADA, "removed"): 2}
+
+
+def test_of_an_erased_contact_no_word_stays_in_a_field_that_is_kept() -> None:
+    contact = mark("salt", subject("sf", "c1"))
+    marks = [
+        ErasedMark(
+            contact, contact, contact, "contact", "sf", datetime(2026, 1, 9, tzinfo=UTC), date(2026, 1, 9)
+        )
+    ]
+    before = Task(Erasures("salt", marks, []), DAY, "inbox", "crm_contacts")
+    row = {"crm": "sf", "contact_id": "c1", "email": "ada@x.org", "updated_at": "2026-01-05T00:00:00Z"}
+    odd = {**row, "updated_at": "the day Ada called", "deleted": "Ada says no"}
+    emptied = [
+        {"crm": "sf", "contact_id": "c1", "updated_at": row["updated_at"]},
+        {"crm": "sf", "contact_id": "c1"},
+    ]
+    assert clean(as_jsonl([row, odd]), "jsonl", before).content == as_jsonl(emptied)
+    assert clean(as_jsonl(emptied), "jsonl", before).content is None, "once is enough"
