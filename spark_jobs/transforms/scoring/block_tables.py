@@ -6,27 +6,16 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from spark_jobs.arrow_schemas import ARROW_TYPES
 from spark_jobs.contracts import contract
 from spark_jobs.scoring_model import KINDS
-
-_ARROW_TYPES = {
-    "string": pa.string(),
-    "double": pa.float64(),
-    "bigint": pa.int64(),
-    "int": pa.int32(),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-    "date": pa.date32(),
-    "array<string>": pa.list_(pa.string()),
-    "array<double>": pa.list_(pa.float64()),
-}
 
 
 def lake_table(name: str, without: tuple[str, ...] = ()) -> pa.Schema:
     """A lake table's columns after its contract, `day` among them."""
     return pa.schema(
         [
-            (field.name, _ARROW_TYPES[field.type])
+            (field.name, ARROW_TYPES[field.type])
             for field in contract(name).fields
             if field.name not in without
         ]
