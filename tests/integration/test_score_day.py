@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -261,3 +261,44 @@ def test_opted_out_and_erased_people(spark, tmp_path):
         f"where day >= '{asked}' and account_id in ('{leaver}', '{erased}')",
     )
     assert listed == [(0,)]
+
+
+def test_a_person_of_two_networks_has_one_persons_endorsements(spark, tmp_path):
+    lake = Lake(str(tmp_path))
+    lake.declare_first_day(FIRST)
+    networks, days = ("blog", "forum"), ALL_DAYS[:2]
+    for number, day in enumerate(days):
+        moment = datetime.combine(day, datetime.min.time(), UTC)
+        given = [
+            {
+                "network": network,
+                "from_account_id": "ada",
+                "to_account_id": f"{network}-{number}-{other}",
+                "topic": "tea",
+                "endorsed_at": moment,
+                "source": "test",
+            }
+            for network in networks
+            for other in range(4)
+        ]
+        lake.write_arrow("endorsements", day, pa.Table.from_pylist(given), "test")
+        lake.commit("conform_count", day, [], "test")
+    links = [
+        {
+            "network": network,
+            "account_id": "ada",
+            "person_key": "ada",
+            "share": 1.0,
+            "confidence": 1.0,
+            "observed_at": datetime.combine(FIRST, datetime.min.time(), UTC),
+            "source": "test",
+        }
+        for network in networks
+    ]
+    lake.write_arrow("identity_links", FIRST, pa.Table.from_pylist(links), "test")
+    # The second day knows whose accounts they are from what the first left behind.
+    for day in days:
+        score(spark, lake, [day], MODEL, "limits")
+    kept = query(lake, "select day, given_on, count(*) from endorsement_state group by all order by all")
+    most = MODEL.endorsement.per_day
+    assert kept == [(days[0], days[0], most), (days[1], days[0], most), (days[1], days[1], most)]

@@ -59,17 +59,27 @@ class Endorsed:
 def admitted(
     kept: Endorsements, new: Endorsements, holder: Ints, day: int, model: ScoringModel
 ) -> Endorsements:
-    """Those that count after a day: of `new`, in the order in which they were given, what is left of a
-    giver's endorsements of that day, and one a giver, receiver and topic a week, by the people behind the
-    accounts (`holder`, (accounts,)). What has faded wholly is forgotten.
+    """Those that count after a day: what is not forgotten of `kept`, and what counts of `new`."""
+    counted = new.only(counting(kept, new, holder, day, model))
+    return remembered(kept, day, model).and_also(counted)
+
+
+def remembered(kept: Endorsements, day: int, model: ScoringModel) -> Endorsements:
+    """What has not faded wholly by that day."""
+    return kept.only(day - kept.given_on < model.endorsement.forgotten_after_days)
+
+
+def counting(kept: Endorsements, new: Endorsements, holder: Ints, day: int, model: ScoringModel) -> Ints:
+    """Rows of `new` that count, in order: of those given, in the order in which they were given, what is left
+    of a giver's endorsements of that day, and one a giver, receiver and topic a week, by the people behind
+    the accounts (`holder`, (accounts,)).
     """
     rule = model.endorsement
-    kept = kept.only(day - kept.given_on < rule.forgotten_after_days)
-    new = new.only(
-        (day - new.given_on < rule.forgotten_after_days) & (holder[new.giver] != holder[new.receiver])
-    )
-    if len(new) == 0:
-        return kept
+    fresh = day - new.given_on < rule.forgotten_after_days
+    of_others = np.flatnonzero(fresh & (holder[new.giver] != holder[new.receiver]))
+    if len(of_others) == 0:
+        return of_others
+    kept, new = remembered(kept, day, model), new.only(of_others)
     # Whoever gives nothing today needs no look at what they gave before.
     before = kept.only(np.isin(holder[kept.giver], holder[new.giver]))
     of_day: Counter[tuple[int, int]] = Counter()
@@ -78,13 +88,13 @@ def admitted(
         of_day[giver, on] += 1
         times[giver, receiver, topic].append(on)
     counted = []
-    for row, (giver, receiver, topic, on) in enumerate(_people(new, holder)):
+    for row, (giver, receiver, topic, on) in zip(of_others.tolist(), _people(new, holder), strict=True):
         near = any(abs(on - other) < rule.days_between for other in times[giver, receiver, topic])
         if not near and of_day[giver, on] < rule.per_day:
             of_day[giver, on] += 1
             times[giver, receiver, topic].append(on)
             counted.append(row)
-    return kept.and_also(new.only(np.array(counted, dtype=np.int64)))
+    return np.array(counted, dtype=np.int64)
 
 
 def _people(given: Endorsements, holder: Ints) -> list[tuple[int, int, int, int]]:

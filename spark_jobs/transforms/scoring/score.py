@@ -22,6 +22,8 @@ from spark_jobs.transforms.scoring.block_tables import (
     PERSON_INPUT,
 )
 from spark_jobs.transforms.scoring.blocks import block_schema, day_number, opened, to_blocks
+from spark_jobs.transforms.scoring.endorsement_limits import LIMITS_INPUT, within_limits
+from spark_jobs.transforms.scoring.identity import LINKED
 from spark_jobs.transforms.scoring.network_task import score_network
 from spark_jobs.transforms.scoring.person_task import rank_days, score_people
 
@@ -40,15 +42,47 @@ def network_blocks(
     the last; the others of `days`. Links below `least_confidence` are not followed. `tags` gives the
     topics of tags, and travels to the tasks with their code.
     """
-    together = _union(
-        [to_blocks(table.select(NETWORK_INPUT[name].names), name) for name, table in tables.items()]
-    )
     numbers = [day_number(day) for day in days]
+    parts = [
+        to_blocks(table.select(NETWORK_INPUT[name].names), name)
+        for name, table in tables.items()
+        if name != "endorsements"
+    ]
+    if "endorsements" in tables:
+        parts.append(_endorsements_within_limits(tables, numbers, model, least_confidence, tags))
+    together = _union(parts)
 
     def run(key: tuple[pa.Scalar, ...], blocks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return score_network(key[0].as_py(), blocks, numbers, model, least_confidence, tags)
 
     return together.groupBy("network").applyInArrow(run, block_schema("network"))
+
+
+def _endorsements_within_limits(
+    tables: Mapping[str, DataFrame],
+    days: Sequence[int],
+    model: ScoringModel,
+    least_confidence: float,
+    tags: TagTopics | None,
+) -> DataFrame:
+    """Blocks of endorsements by network, from the tables of all networks in one task."""
+    of_links = dict(tables)
+    # Of accounts and people only those that a link bears on: the others are people of their own.
+    if "account_state" in of_links:
+        of_links["account_state"] = of_links["account_state"].where("links_observed_at is not null")
+    if "person_account" in of_links:
+        linked = F.col("person_id").startswith(LINKED)
+        of_links["person_account"] = of_links["person_account"].where(linked)
+    parts = [
+        to_blocks(of_links[name].select(F.lit(0).alias("task"), *schema.names), name, "task")
+        for name, schema in LIMITS_INPUT.items()
+        if name in of_links
+    ]
+
+    def run(_: tuple[pa.Scalar, ...], blocks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return within_limits(blocks, days, model, least_confidence, tags)
+
+    return _union(parts).groupBy("task").applyInArrow(run, block_schema("network"))
 
 
 def person_blocks(
