@@ -189,14 +189,23 @@ _NUMBERS = """
     LEFT JOIN (SELECT day, count(*) AS people_before FROM yesterday GROUP BY day) USING (day)
     GROUP BY day
 """
+# Bins are cut at the deciles of the day before and hold their upper ends. Bins of equal width would each be
+# empty until the first people reach it, and an empty bin makes much of few people.
 _BINS = f"""
+    WITH pair AS (
+        SELECT day, score, before FROM person_day
+        WHERE compared AND isfinite(score) AND isfinite(before)
+    ),
+    edge AS (
+        SELECT day, list_distinct(quantile_disc(before, {[n / BINS for n in range(1, BINS)]})) AS edges
+        FROM pair GROUP BY day
+    )
     SELECT
         day,
-        least(greatest(floor((score - 1) / {99 / BINS}), 0), {BINS - 1})::INTEGER AS now_bin,
-        least(greatest(floor((before - 1) / {99 / BINS}), 0), {BINS - 1})::INTEGER AS before_bin,
+        len(list_filter(edges, lambda e: e < score)) AS now_bin,
+        len(list_filter(edges, lambda e: e < before)) AS before_bin,
         count(*)
-    FROM person_day
-    WHERE compared AND isfinite(score) AND isfinite(before)
+    FROM pair INNER JOIN edge USING (day)
     GROUP BY ALL
 """
 
@@ -233,7 +242,9 @@ def _add_moves(
         minimum=bounds.scored_kept,
     )
     shifted = Check(
-        "psi", f"PSI against the day before, {BINS} bins, is at most {bounds.psi:g}.", maximum=bounds.psi
+        "psi",
+        f"PSI against the day before, bins by its deciles, is at most {bounds.psi:g}.",
+        maximum=bounds.psi,
     )
     half = Check(
         "change_p50",

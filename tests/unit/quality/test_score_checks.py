@@ -12,6 +12,7 @@ import pytest
 
 from orchestration.ledger import publish_days, verify
 from orchestration.quality import CheckResult, check_conform, check_scores
+from orchestration.quality.bounds import BOUNDS
 
 World = Any
 Rows = list[dict[str, Any]]
@@ -146,6 +147,22 @@ def test_a_distribution_that_moves_as_one_fails_the_psi(clean: World) -> None:
     clean.scored(last, moved)
     found = failures(check_scores(clean.lake, clean.days(DAYS), "run"))
     assert found == {(clean.day(last), "daily_score", name) for name in ("psi", "change_p50", "change_p99")}
+
+
+def test_a_young_community_that_rises_into_new_heights_passes(clean: World) -> None:
+    """Nobody was ever so high, and sixty come close together: as in the third week of a large new home."""
+    last = DAYS - 1
+    scored = [person for person, score in clean.scores(last).items() if score is not None]
+    heights = [5 + 13 * n / 75 for n in range(75)] + [18 + 2.75 * n / 60 for n in range(len(scored) - 75)]
+    low = dict(zip(scored, (round(height, 4) for height in heights), strict=True))
+    high = {person: round(score + 0.8, 4) for person, score in low.items()}
+    for number, now, before in ((last - 1, low, low), (last, high, low)):
+        everybody = dict.fromkeys(clean.scores(number)) | now
+        clean.scored(number, everybody, before=dict.fromkeys(everybody) | before)
+    results = check_scores(clean.lake, clean.days(DAYS), "run")
+    judged = {(r.day, r.check_name): r for r in results}
+    assert 0 < (judged[clean.day(last), "psi"].observed or 0) < BOUNDS.psi
+    assert judged[clean.day(last), "psi"].detail == f"{len(scored)} people compared"
 
 
 def test_what_moves_by_rule_is_not_judged(world: World) -> None:
