@@ -52,6 +52,13 @@ class GiveBack(_Part):
     shape: float = Field(ge=1)
 
 
+class Circle(_Part):
+    partner_mass: float = Field(gt=0)
+    usual_times: float = Field(gt=0)
+    at_least: float = Field(gt=0)
+    steepness: float = Field(ge=1)
+
+
 class Follow(_Part):
     mass: float = Field(ge=0)
     half_life_days: float = Field(gt=0)
@@ -177,6 +184,7 @@ class ScoringModel(_Part):
     kinds: KindWeights
     pair: Pair
     give_back: GiveBack
+    circle: Circle
     follow: Follow
     trust: Trust
     influence: Influence

@@ -212,10 +212,19 @@ def leaking_farm(planting: Planting, size: int = 300, paid: int = 5) -> None:
 
 def pod(planting: Planting, size: int) -> None:
     """People who react to each other's posts daily, a third of all at a time where they are many."""
-    who = planting.choose(f"pod of {size}", size, 0.2, 0.8)
+    _react_to_each_other(planting, f"pod of {size}", size, 1.0 if size < 50 else 1 / 3)
+
+
+def slow_pod(planting: Planting, size: int, every: int) -> None:
+    """People who take care to react to each other seldom, every so many days on average."""
+    _react_to_each_other(planting, f"pod of {size}, every {every} days", size, 1 / every)
+
+
+def _react_to_each_other(planting: Planting, name: str, size: int, share: float) -> None:
+    who = planting.choose(name, size, 0.2, 0.8)
     a, b = np.nonzero(~np.eye(size, dtype=bool))
     days = np.array(planting.after)
-    shown = planting.random.random((len(days), len(a))) < (1.0 if size < 50 else 1 / 3)
+    shown = planting.random.random((len(days), len(a))) < share
     day, pair = np.nonzero(shown)
     planting.added.append(Events.of(days[day], kinds(planting.random, len(day)), who[a[pair]], who[b[pair]]))
 
@@ -306,9 +315,16 @@ def bots() -> tuple[Plant, ...]:
     return (minute_bot, social_bots, more_from_fakes)
 
 
-def circles(pods: tuple[int, ...] = (5, 20, 100)) -> tuple[Plant, ...]:
-    """What honest people do for each other at the cost of attention to others."""
-    return (*(lambda p, size=size: pod(p, size) for size in pods), trading_pairs)
+def circles(
+    pods: tuple[int, ...] = (5, 20, 100), slow: tuple[tuple[int, int], ...] = ((20, 3), (100, 10))
+) -> tuple[Plant, ...]:
+    """What honest people do for each other at the cost of attention to others. `slow` are pods by size and
+    days between two reactions."""
+    return (
+        *(lambda p, size=size: pod(p, size) for size in pods),
+        trading_pairs,
+        *(lambda p, size=size, every=every: slow_pod(p, size, every) for size, every in slow),
+    )
 
 
 def trifles() -> tuple[Plant, ...]:

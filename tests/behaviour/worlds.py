@@ -62,7 +62,7 @@ class Set:
 
 def whole_set(world: World) -> Set:
     """All worlds of the table."""
-    small = small_set(world, sizes=(20, 100, 1000), pods=(5, 20, 100))
+    small = small_set(world, sizes=(20, 100, 1000), pods=(5, 20, 100), slow=((20, 3), (100, 10)))
     base = small.communities["control"]
     redrawn = community(replace(world, history=world.history + 1))
     fewer = base.people.verified.copy()
@@ -77,14 +77,16 @@ def whole_set(world: World) -> Set:
     return Set({**small.communities, **others}, small.subjects)
 
 
-def small_set(world: World, sizes: tuple[int, ...], pods: tuple[int, ...]) -> Set:
+def small_set(
+    world: World, sizes: tuple[int, ...], pods: tuple[int, ...], slow: tuple[tuple[int, int], ...] = ()
+) -> Set:
     """The community, and what happens to it. What would disturb each other has a world of its own."""
     base = community(world)
     plants = {
         "fortunes": fortunes(),
         "farms": farms(sizes),
         "bots": bots(),
-        "circles": circles(pods),
+        "circles": circles(pods, slow),
         "trifles": trifles(),
     }
     grown = {network: planted(base, of_network) for network, of_network in plants.items()}

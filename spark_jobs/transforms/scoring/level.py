@@ -117,7 +117,8 @@ def without_revoked(
     means: Means, revoked: Floats, rate: Floats, clock: float, level: Level
 ) -> tuple[Means, Floats]:
     """The means without flow that is taken back, `revoked` (accounts,), and how much of today's level that
-    is, (accounts,). A level has no more to lose than it holds.
+    is, (accounts,). A level has no more to lose than it holds. The days remembered lose the same part: what
+    was taken back proves no rise.
     """
     decay = 0.5 ** (rate * clock / level.slow_half_life_days)
     share = 1 - 0.5 ** (rate / level.slow_half_life_days)
@@ -126,7 +127,13 @@ def without_revoked(
     factor = 1 - np.divide(gone, total, out=np.zeros(len(total)), where=total > 0)
     weight = means.weight * decay + (1 - decay)
     lost = gone / np.maximum(weight, level.minimum_weight)
-    return replace(means, slow=means.slow * factor[:, None], slow_sq=means.slow_sq * factor**2), lost
+    still = replace(
+        means,
+        slow=means.slow * factor[:, None],
+        slow_sq=means.slow_sq * factor**2,
+        recent=means.recent * factor[:, None],
+    )
+    return still, lost
 
 
 def _later(recent: Floats, days: int) -> Floats:

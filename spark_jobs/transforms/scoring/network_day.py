@@ -10,20 +10,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from spark_jobs.graph.pagerank import pagerank
-from spark_jobs.graph.trust import (
-    attention_left,
-    drawn_seeds,
-    known_seeds,
-    settled_trust,
-    tenure_ramp,
-    trust_goal,
-    trust_passed,
-    trust_step,
-)
 from spark_jobs.scoring_model import ScoringModel
 from spark_jobs.transforms.scoring.accounts import NEVER, Accounts
 from spark_jobs.transforms.scoring.arrays import Bools, Floats, Ints, ratio, summed
+from spark_jobs.transforms.scoring.circles import with_circles
 from spark_jobs.transforms.scoring.endorsements import Endorsed, Endorsements, admitted, endorsed
 from spark_jobs.transforms.scoring.flow import (
     Intake,
@@ -48,6 +38,13 @@ from spark_jobs.transforms.scoring.pairs import (
     without_faint,
 )
 from spark_jobs.transforms.scoring.topics import ReactionTopics, Topics, topic_day
+from spark_jobs.transforms.scoring.voices import (
+    authority_of,
+    received,
+    seeds_of,
+    trust_of_day,
+    usual_worth,
+)
 
 LONGEST_OUTAGE_DAYS = 90
 """Days for which late rows may still arrive (the contract's limit on age)."""
@@ -161,11 +158,12 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
 
     acting = accounts.changed(last_active=np.where(events.acted, day, accounts.last_active))
     pairs = pair_day(state.pairs, n, events.reactions, events.follows, clock, model)
+    pairs = with_circles(pairs, accounts.trust, model)
     age = (day - accounts.since).clip(0).astype(float)
 
-    seed, drawn_on = _seeds(acting, pairs, age, events, state.seeds_drawn_on, model)
-    trust, left = _trust(acting, pairs, seed, age, clock, first, model)
-    rank, authority = _authority(pairs, trust, left, n, model)
+    seed, drawn_on = seeds_of(acting, pairs, age, events.customer, day, state.seeds_drawn_on, model)
+    trust, left = trust_of_day(acting, pairs, seed, age, clock, first, model)
+    rank, authority = authority_of(pairs, trust, left, n, model)
 
     before = _means(accounts)
     level_before = before.slow_level(model.level)
@@ -191,8 +189,9 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         fast=summed(reactions.target, aged_fast, n),
         by_day=by_age(reactions, shown, n, model.level.rise_memory_days),
     )
-    taken_back = summed(pairs.pairs.target, revoked(pairs), n)
-    still, lost = without_revoked(before, taken_back, rate, clock, model.level)
+    taken_back = revoked(pairs, clock)
+    of_accounts = summed(pairs.pairs.target, taken_back, n)
+    still, lost = without_revoked(before, of_accounts, rate, clock, model.level)
     moved = level_day(still, arriving, rate, clock, model)
     level = moved.means.slow_level(model.level)
 
@@ -234,11 +233,11 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         level_before=level_before,
         fast_level=moved.means.fast_level(model.level),
         variance=moved.means.variance(
-            model.level, model.interval.reaction_worth * _usual_worth(pairs, trust, authority)
+            model.level, model.interval.reaction_worth * usual_worth(pairs, trust, authority)
         ),
         ceiling_points=ceiling,
         evidence=_evidence(pairs, given, trust, n, model),
-        reach=_received_pairs(pairs, np.where(_recent(pairs, model), trust[pairs.pairs.actor], 0.0), n),
+        reach=received(pairs, np.where(_recent(pairs, model), trust[pairs.pairs.actor], 0.0), n),
         posts_a_day=posting.long,
         network_influence=rank / max(mean_rank, 1e-300),
         endorsed=vouched.of_account,
@@ -253,7 +252,9 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
             state,
             accounts=after,
             pairs=without_faint(
-                with_standing(with_counted(pairs, fraction), pairs, offered * fraction * aging, aged_slow),
+                with_standing(
+                    with_counted(pairs, fraction), pairs, offered * fraction * aging, aged_slow, taken_back
+                ),
                 model,
             ),
             topics=topics,
@@ -266,79 +267,6 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         reactors=_reactors(pairs, authority, model),
         endorsed=vouched,
     )
-
-
-def _seeds(
-    accounts: Accounts, pairs: PairDay, age: Floats, events: DayEvents, drawn_on: int, model: ScoringModel
-) -> tuple[Bools, int]:
-    # Ties fall to who is a seed already, then to who is listened to more: no name decides, unless two
-    # accounts are alike in all of this; between those any choice is as good, and ids keep it the same.
-    heard = np.round(_received_pairs(pairs, pairs.saturated * pairs.give_back, len(accounts)), 9)
-    order = np.argsort(np.lexsort((-heard, ~accounts.seed)))
-    known = known_seeds(accounts.verified, events.customer, age, order, model.trust)
-    if known.any():
-        return known, drawn_on
-    # Drawn seeds stay for the month, unless there were too few people to draw from: then each week
-    # tries again until there are enough.
-    wanted = min(model.trust.seeds_at_most, int(np.ceil(model.trust.drawn_share * accounts.acted.sum())))
-    month_begins = np.datetime64(events.day, "D").astype("datetime64[M]").astype("datetime64[D]")
-    due = drawn_on < int(month_begins.astype(np.int64))
-    short = int(accounts.seed.sum()) < wanted and events.day - drawn_on >= 7
-    if not (due or short):
-        return accounts.seed, drawn_on
-    outside = (pairs.pairs.mass >= model.pair.drop_below) & (pairs.give_back > 0.5)
-    reactors = np.bincount(pairs.pairs.target[outside], minlength=len(accounts))
-    drawn = drawn_seeds(accounts.acted, reactors, age, order, model.trust)
-    return (drawn, events.day) if drawn.any() else (accounts.seed, drawn_on)
-
-
-def _trust(
-    accounts: Accounts,
-    pairs: PairDay,
-    seed: Bools,
-    age: Floats,
-    clock: float,
-    first: bool,
-    model: ScoringModel,
-) -> tuple[Floats, Floats]:
-    ramp = tenure_ramp(age, model.trust)
-    ends = pairs.pairs.actor, pairs.pairs.target
-    left = attention_left(pairs.pairs.actor, pairs.saturated, len(accounts), model.trust)
-    passed = trust_passed(seed, *ends, pairs.follow_saturated, pairs.give_back, model.trust)
-    if first:
-        return settled_trust(passed, seed, ramp, model.trust), left
-    goal = trust_goal(passed, accounts.trust, seed, ramp, model.trust)
-    return trust_step(accounts.trust, goal, model.trust, clock), left
-
-
-def _usual_worth(pairs: PairDay, trust: Floats, authority: Floats) -> float:
-    """What the authority behind a reaction usually is: its mean over the attention that the trusted give."""
-    actor = pairs.pairs.actor
-    given = trust[actor] * pairs.saturated
-    total = float(given.sum())
-    return float(given @ authority[actor]) / total if total > 0 else 1.0
-
-
-def _authority(
-    pairs: PairDay, trust: Floats, left: Floats, n: int, model: ScoringModel
-) -> tuple[Floats, Floats]:
-    """PageRank of each account, and what a reaction of it is worth: step 5."""
-    influence = model.influence
-    rank = pagerank(
-        n,
-        pairs.pairs.actor,
-        pairs.pairs.target,
-        pairs.saturated * pairs.give_back,
-        restart=trust,
-        damping=influence.damping,
-        tolerance=influence.tolerance,
-        max_iterations=influence.max_iterations,
-    )
-    total = trust.sum()
-    mean = float(rank @ trust / total) if total > 0 else 0.0
-    relative = rank / mean if mean > 0 else np.ones(n)
-    boost = np.clip(np.maximum(relative, 1e-12) ** influence.exponent, influence.at_least, influence.at_most)
-    return rank, np.asarray(trust * left * boost)
 
 
 def _means(accounts: Accounts) -> Means:
@@ -372,10 +300,10 @@ def _recent(pairs: PairDay, model: ScoringModel) -> Bools:
 
 def _evidence(pairs: PairDay, given: Floats, trust: Floats, n: int, model: ScoringModel) -> Floats:
     """Effective number of trusted reactors: Kish's (sum w)^2 / sum w^2, at most their summed trust."""
-    total = _received_pairs(pairs, given, n)
-    squares = _received_pairs(pairs, given**2, n)
+    total = received(pairs, given, n)
+    squares = received(pairs, given**2, n)
     effective = ratio(total**2, squares)
-    return np.minimum(effective, _received_pairs(pairs, trust[pairs.pairs.actor], n))
+    return np.minimum(effective, received(pairs, trust[pairs.pairs.actor], n))
 
 
 def _reactors(pairs: PairDay, authority: Floats, model: ScoringModel) -> Reactors:
@@ -394,7 +322,3 @@ def _reactors(pairs: PairDay, authority: Floats, model: ScoringModel) -> Reactor
 
 def _received(reactions: Reactions, amount: Floats, n: int) -> Floats:
     return summed(reactions.target, amount, n)
-
-
-def _received_pairs(pairs: PairDay, amount: Floats, n: int) -> Floats:
-    return summed(pairs.pairs.target, amount, n)

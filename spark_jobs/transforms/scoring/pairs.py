@@ -90,7 +90,7 @@ class PairDay:
     `pair` (groups,) is the pair of each group, `arriving` (groups,) its mass and `fresh` (groups,) its
     fresh attention g; the pairs' `counted` is still without the day. `saturated`
     G, `follow_saturated` (G with follows), `give_back` r and `give_back_before` (r before the day's
-    events) are (pairs,).
+    events) are (pairs,), as is `back`: the place of each pair's reverse, -1 where there is none.
     """
 
     pairs: Pairs
@@ -101,6 +101,7 @@ class PairDay:
     follow_saturated: Floats
     give_back: Floats
     give_back_before: Floats
+    back: Ints
 
 
 def pair_day(
@@ -148,6 +149,7 @@ def pair_day(
         follow_saturated=1 - np.exp(-(mass + follow_mass) / saturation),
         give_back=after_give_back(_looked_up(mass, back), model),
         give_back_before=after_give_back(_looked_up(before, back), model),
+        back=back,
     )
 
 
@@ -156,13 +158,16 @@ def after_give_back(mass_back: Floats, model: ScoringModel) -> Floats:
     return np.asarray(np.exp(-((model.give_back.rate * mass_back) ** model.give_back.shape)))
 
 
-def revoked(day: PairDay) -> Floats:
-    """What of each pair's standing attention is taken back, (pairs,), in units of flow.
+def revoked(day: PairDay, clock: float) -> Floats:
+    """What of each pair's standing attention is taken back, (pairs,), in units of flow; nothing while the
+    clock stands still.
 
     Whether attention was a trade shows only when the other gives back: what a pair brought while nobody
     could know stands for no more than it is worth by what is known today. It is not restored when the
     pair's give-back fades.
     """
+    if clock == 0:
+        return np.zeros(len(day.pairs.standing))
     return np.asarray(np.maximum(day.pairs.standing - day.pairs.taken * day.give_back, 0.0))
 
 
@@ -172,15 +177,15 @@ def with_counted(day: PairDay, fraction: Floats) -> Pairs:
     return replace(day.pairs, counted=day.pairs.counted + new)
 
 
-def with_standing(pairs: Pairs, day: PairDay, taken: Floats, standing: Floats) -> Pairs:
+def with_standing(pairs: Pairs, day: PairDay, taken: Floats, standing: Floats, taken_back: Floats) -> Pairs:
     """The pairs after a day of whose reaction groups the level took `taken` before give-back and
-    `standing` after it, (groups,) each; what is taken back no longer stands.
+    `standing` after it, (groups,) each; what is taken back, `taken_back` (pairs,), no longer stands.
     """
     many = len(pairs.mass)
     return replace(
         pairs,
         taken=pairs.taken + summed(day.pair, taken, many),
-        standing=pairs.standing - revoked(day) + summed(day.pair, standing, many),
+        standing=pairs.standing - taken_back + summed(day.pair, standing, many),
     )
 
 

@@ -150,6 +150,9 @@ WORKED: dict[str, Callable[[ScoringModel], str]] = {
         f"{100 * left:.3g} %" if left > 1e-6 else "nothing"
         for left in (left_of("like", 1, m), left_of("reply", 1, m), left_of("like", daily_mass(m), m))
     ),
+    "left of it if the one who gives it trades with half, once, twice M\N{SUBSCRIPT ZERO} people": lambda m: (
+        ", ".join(f"{100 / (1 + times**m.circle.steepness):.0f} %" for times in (0.5, 1, 2))
+    ),
     "trust of who holds a twentieth, a tenth, a fifth of what the trusted hold": lambda m: ", ".join(
         f"{trust_of(held, m):.2f}" for held in (0.05, 0.1, 0.2)
     ),

@@ -156,22 +156,23 @@ def after_a_day(pairs: Pairs, rows: list[tuple[int, int, int, int]]) -> tuple[Pa
     """The pairs after a day of which the level takes all, and the day."""
     day = pair_day(pairs, N, grouped(rows), NO_FOLLOWS, 1.0, MODEL)
     worth = day.give_back[day.pair]
-    return with_standing(with_counted(day, np.ones(len(day.pair))), day, day.fresh, day.fresh * worth), day
+    pairs = with_counted(day, np.ones(len(day.pair)))
+    return with_standing(pairs, day, day.fresh, day.fresh * worth, revoked(day, 1.0)), day
 
 
 def test_what_a_trade_brought_is_taken_back_and_no_more():
     pairs, first = after_a_day(Pairs.empty(), [like(0, 1)])
-    assert revoked(first).sum() == 0
+    assert revoked(first, 1.0).sum() == 0
     brought = float(pairs.standing.sum())
     reply = KINDS.index("reply")
     pairs, answered = after_a_day(pairs, [(1, 0, reply, 0)] * 3)
     left = answered.give_back[0]
     faded = brought * 0.5 ** (1 / MODEL.level.slow_half_life_days)
-    assert revoked(answered).tolist() == [pytest.approx(faded * (1 - left)), 0.0]
+    assert revoked(answered, 1.0).tolist() == [pytest.approx(faded * (1 - left)), 0.0]
     assert pairs.standing[0] == pytest.approx(faded * left)
     # Time forgives what was given back, but what was taken back stays so.
     for _ in range(40):
         pairs, later = after_a_day(pairs, [])
-        assert revoked(later).sum() == pytest.approx(0, abs=1e-12)
+        assert revoked(later, 1.0).sum() == pytest.approx(0, abs=1e-12)
     assert later.give_back[0] > left
     assert pairs.standing[0] == pytest.approx(faded * left * 0.5 ** (40 / MODEL.level.slow_half_life_days))
