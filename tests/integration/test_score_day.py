@@ -115,6 +115,17 @@ def test_scoring_again_gives_the_same(spark, scored, tmp_path):
         assert rows(lake, name) == rows(scored[0], name), name
 
 
+def test_a_state_of_an_earlier_form_goes_on(spark, scored, tmp_path):
+    """Homes made before pairs remembered what of them stands have no such columns."""
+    lake = copied(scored, tmp_path)
+    earlier = lake.read_arrow("pair_state", ALL_DAYS[-2]).drop_columns(["taken", "standing"])
+    lake.write_arrow("pair_state", ALL_DAYS[-2], earlier, "earlier")
+    score(spark, lake, ALL_DAYS[-1:], MODEL, "later")
+    last = f"daily_score where day = '{ALL_DAYS[-1]}'"
+    [(scores, finite)] = query(lake, f"select count(score), count(*) filter (isfinite(score)) from {last}")
+    assert scores == finite > PEOPLE // 2
+
+
 def test_parts_add_up_to_the_score(scored):
     lake, _ = scored
     [(worst, people)] = query(

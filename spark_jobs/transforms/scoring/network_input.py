@@ -157,8 +157,9 @@ class NetworkInput:
             rows.numbers("mass")[order],
             rows.numbers("counted")[order],
             rows.numbers("follow_mass")[order],
-            rows.numbers("taken")[order],
-            rows.numbers("standing")[order],
+            # A state from before these two were kept has none: of what it counted nothing is taken back.
+            np.nan_to_num(rows.numbers("taken"))[order],
+            np.nan_to_num(rows.numbers("standing"))[order],
         )
 
     def _topics(self, accounts: Accounts) -> Topics:
