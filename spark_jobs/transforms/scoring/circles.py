@@ -13,7 +13,7 @@ import numpy as np
 
 from spark_jobs.scoring_model import ScoringModel
 from spark_jobs.transforms.scoring.arrays import Floats, summed
-from spark_jobs.transforms.scoring.pairs import PairDay
+from spark_jobs.transforms.scoring.pairs import PairDay, looked_up
 
 
 def with_circles(day: PairDay, trust: Floats, model: ScoringModel) -> PairDay:
@@ -46,8 +46,8 @@ def exchanged(day: PairDay, model: ScoringModel) -> Floats:
     m the lesser of what the one and the other lately gave. The same for a pair and its reverse.
     """
     mass = day.pairs.mass
-    back = np.where(day.back >= 0, mass[day.back], 0.0) if len(mass) else mass
-    return np.asarray(-np.expm1(-np.minimum(mass, back) / model.circle.partner_mass))
+    lesser = np.minimum(mass, looked_up(mass, day.back))
+    return np.asarray(-np.expm1(-lesser / model.circle.partner_mass))
 
 
 def usual_partners(partners: Floats, trust: Floats) -> float:

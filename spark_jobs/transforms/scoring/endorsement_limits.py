@@ -29,6 +29,7 @@ from spark_jobs.transforms.scoring.blocks import (
 )
 from spark_jobs.transforms.scoring.endorsements import Endorsements, counting, remembered
 from spark_jobs.transforms.scoring.identity import ERASED, UNHEARD, Heard, link_intervals, standing_intervals
+from spark_jobs.transforms.scoring.network_input import days_of_moments
 from spark_jobs.transforms.scoring.topic_input import topics_of_tags
 
 _OF_ACCOUNTS = (
@@ -91,9 +92,7 @@ def _counted(
     people = _people(tables, ids, least_confidence)
 
     moment, day_of = given.integers("endorsed_at"), given.integers("day")
-    offered = Endorsements(
-        giver, receiver, codes_or(topics_given, topics, -1), moment // (24 * 60 * 60 * 1_000_000)
-    )
+    offered = Endorsements(giver, receiver, codes_or(topics_given, topics, -1), days_of_moments(moment))
     kept = Endorsements(
         giver_before,
         receiver_before,

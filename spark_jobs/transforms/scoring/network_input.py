@@ -192,7 +192,7 @@ class NetworkInput:
             accounts.numbers_of(self.endorser[rows]),
             accounts.numbers_of(self.endorsee[rows]),
             codes_or(self.endorsed, self.topics, -1)[rows],
-            _days_of_moments(given),
+            days_of_moments(given),
         )
         order = np.lexsort((found.topic, found.receiver, found.giver, given))
         return found.only(order[found.topic[order] >= 0])
@@ -245,7 +245,7 @@ class NetworkInput:
         account = self.snapshot_account[rows][order]
         last = np.append(account[1:] != account[:-1], True)
         chosen, at = order[last], accounts.numbers_of(account[last])
-        created = _days_of_moments(snapshot.integers("created_at", NEVER)[rows][chosen])
+        created = days_of_moments(snapshot.integers("created_at", NEVER)[rows][chosen])
         changed = {
             "handle": accounts.handle.copy(),
             "created": accounts.created.copy(),
@@ -321,7 +321,7 @@ class NetworkInput:
         return ReactionTopics(pair[:, 0], pair[:, 1], summed(place.ravel(), part, len(pair)))
 
 
-def _days_of_moments(moments: Ints) -> Ints:
+def days_of_moments(moments: Ints) -> Ints:
     """Day numbers of microseconds since 1970-01-01; NEVER stays what it is."""
     return np.where(moments == NEVER, NEVER, moments // (24 * 60 * 60 * 1_000_000))
 

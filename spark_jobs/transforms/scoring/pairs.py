@@ -147,8 +147,8 @@ def pair_day(
         fresh=fresh_of_pair[pair] * share,
         saturated=1 - np.exp(-mass / saturation),
         follow_saturated=1 - np.exp(-(mass + follow_mass) / saturation),
-        give_back=after_give_back(_looked_up(mass, back), model),
-        give_back_before=after_give_back(_looked_up(before, back), model),
+        give_back=after_give_back(looked_up(mass, back), model),
+        give_back_before=after_give_back(looked_up(before, back), model),
         back=back,
     )
 
@@ -214,5 +214,6 @@ def _reverse(key: Ints, actor: Ints, target: Ints, accounts: int) -> Ints:
     return np.where(key[found] == wanted, found, -1) if len(key) else at
 
 
-def _looked_up(values: Floats, index: Ints) -> Floats:
+def looked_up(values: Floats, index: Ints) -> Floats:
+    """`values` at the places of `index`, 0 where that is -1."""
     return np.where(index >= 0, values[index], 0.0) if len(values) else np.zeros(0)
