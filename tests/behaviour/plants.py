@@ -94,13 +94,20 @@ def lasting_rise(planting: Planting, many: int = 40) -> None:
 
 
 def silence(planting: Planting, many: int = 40) -> None:
-    """Seven days without a word; what was said before draws a fifth of the usual reactions."""
+    """Seven days without a word, to other plants either; what was said before draws a fifth of the usual
+    reactions. It takes reactions from others: whoever must lose none belongs in another world.
+    """
     who = planting.choose("silence", many)
+
+    def said(events: Events) -> Bools:
+        return (events.day >= BEGIN) & (events.day < BEGIN + 7) & np.isin(events.actor, who)
+
     events = planting.community.events
-    away = (events.day >= BEGIN) & (events.day < BEGIN + 7)
+    week = (events.day >= BEGIN) & (events.day < BEGIN + 7)
     unheard = planting.random.random(len(events)) < 0.8
-    planting.removed.append(away & np.isin(events.actor, who))
-    planting.removed.append(away & np.isin(events.target, who) & events.reacting & unheard)
+    planting.removed.append(said(events))
+    planting.removed.append(week & np.isin(events.target, who) & events.reacting & unheard)
+    planting.added = [added.where(~said(added)) for added in planting.added]
 
 
 def fade_out(planting: Planting, many: int = 40) -> None:
@@ -311,8 +318,8 @@ def farms(sizes: tuple[int, ...] = (20, 100, 1000)) -> tuple[Plant, ...]:
 
 
 def bots() -> tuple[Plant, ...]:
-    """Machines among people."""
-    return (minute_bot, social_bots, more_from_fakes)
+    """Machines among people, and people who are away: neither minds the other."""
+    return (minute_bot, social_bots, silence)
 
 
 def circles(
@@ -328,8 +335,8 @@ def circles(
 
 
 def trifles() -> tuple[Plant, ...]:
-    """What must hardly show, and so needs a world in which nothing else happens."""
-    return (endorsing_ring, second_account, more_from_people, silence)
+    """What must hardly show, and so needs a world in which nothing else happens and nobody loses anything."""
+    return (endorsing_ring, second_account, more_from_people, more_from_fakes)
 
 
 def planted(community: Community, plants: tuple[Plant, ...]) -> tuple[Community, dict[str, Ints]]:
