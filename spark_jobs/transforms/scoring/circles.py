@@ -30,7 +30,8 @@ def after_circles(day: PairDay, trust: Floats, model: ScoringModel) -> Floats:
 
     1 / (1 + (M / M0)^steepness), M the actor's partners without the receiver. So what somebody receives,
     from whomever, never takes anything from what they receive. M0 is so many times the usual number of
-    partners in the network: where everybody answers everybody, that is no circle.
+    partners in the network: where everybody answers everybody, that is no circle. It is the same for all, and
+    somebody's new partner moves it as one of thousands.
     """
     rule = model.circle
     mutual = exchanged(day, model)

@@ -108,8 +108,12 @@ PEOPLE = 12
     st.lists(st.integers(1, PEOPLE - 1), min_size=1, max_size=20),
 )
 def test_what_somebody_receives_takes_nothing_from_what_they_receive(pairs, more):
-    """More reactions to person 0, from anybody: what comes in to 0 is worth as much or more."""
-    small = MODEL.model_copy(update={"circle": MODEL.circle.model_copy(update={"at_least": 1.0})})
+    """More reactions to person 0, from anybody: what comes in to 0 is worth as much or more.
+
+    With M0 held still: it is the network's, and a person's new partner is one of thousands in it.
+    """
+    still = MODEL.circle.model_copy(update={"at_least": 1.0, "usual_times": 1e-9})
+    small = MODEL.model_copy(update={"circle": still})
     pairs = [(a, b) for a, b in pairs if a != b] or [(1, 0)]
     trust = np.linspace(0.2, 1, PEOPLE)
 
