@@ -22,7 +22,7 @@ def pagerank(
     weight: Floats | None = None,
     *,
     restart: Floats | None = None,
-    reserve: float = 0.0,
+    reserve: Floats | float = 0.0,
     damping: float = 0.85,
     tolerance: float = 1e-10,
     max_iterations: int = 200,
@@ -30,14 +30,15 @@ def pagerank(
     """PageRank of each vertex; the result sums to one.
 
     `source` and `target` (edges,) are vertex numbers below `vertices`; `weight` (edges,) defaults to
-    one an edge; parallel edges add up. A source whose weights add up to less than `reserve` passes on
-    only that part of itself; the rest is restarted like the mass of a dangling vertex. `restart`
-    (vertices,) is where the surfer lands when not following an edge, even where not given or without
-    mass. Iteration stops when the L1 change is below `tolerance`; 0 runs all `max_iterations`, as
-    published reference outputs need.
+    one an edge; parallel edges add up. A source whose weights add up to less than `reserve`, one number
+    or (vertices,), passes on only that part of itself; the rest is restarted like the mass of a dangling
+    vertex. `restart` (vertices,) is where the surfer lands when not following an edge, even where not
+    given or without mass; with (vertices, surfers) as many surfers go at once, each with a PageRank of
+    its own, and the result has their shape. Iteration stops when no surfer's L1 change is `tolerance` or
+    more; 0 runs all `max_iterations`, as published reference outputs need.
     """
     if vertices == 0:
-        return np.zeros(0)
+        return np.zeros(0 if restart is None else restart.shape)
     weights = np.ones(len(source)) if weight is None else weight
     jump = _distribution(restart, vertices)
     out = np.bincount(source, weights=weights, minlength=vertices)
@@ -49,8 +50,8 @@ def pagerank(
     transition.sum_duplicates()
     rank = jump.copy()
     for _ in range(max_iterations):
-        moved = damping * (transition @ rank + float(kept @ rank) * jump) + (1 - damping) * jump
-        change = np.abs(moved - rank).sum()
+        moved = damping * (transition @ rank + (kept @ rank) * jump) + (1 - damping) * jump
+        change = np.abs(moved - rank).sum(axis=0).max()
         rank = moved
         if change < tolerance:
             break
@@ -58,7 +59,7 @@ def pagerank(
 
 
 def _distribution(mass: Floats | None, vertices: int) -> Floats:
-    total = float(mass.sum()) if mass is not None else 0.0
-    if mass is None or total <= 0:
+    if mass is None:
         return np.full(vertices, 1 / vertices)
-    return np.asarray(mass / total)
+    total = mass.sum(axis=0)
+    return np.where(total > 0, mass / np.where(total > 0, total, 1.0), 1 / vertices)

@@ -4,11 +4,15 @@ The idea is TrustRank's (Gyongyi, Garcia-Molina and Pedersen, 2004): trust start
 accounts and is passed on along attention. What an account passes on is shared out among those it
 attends to, so all the trust of a group, however large and however old, is at most what came in from
 outside: a thousand fakes whom five people like share what five people's likes are worth. Only then is
-it turned into a number from 0 to 1, and that number is never passed on again: a rule that multiplies
-on the way makes every fake of the thousand fully trusted (tried; +12 points for their client).
+it turned into a number from 0 to 1, and that number never makes what is passed on more: a rule that
+multiplies on the way makes every fake of the thousand fully trusted (tried; +12 points for their client).
+It may make it less: who is not trusted passes nothing on, so that fakes cannot spread among themselves
+what a few of them were given.
 
-Nobody is trusted on one account's word alone: the largest single source counts only up to a bound. So
-it matters little which accounts the seeds are, and one bought friend does not open a door.
+Nobody is trusted on one account's word alone: the largest single source counts only up to a bound. Nor
+on one seed's: seeds are parted into groups, each group's trust is passed on and judged by itself, and an
+account's trust is the groups' mean. So it matters little which accounts the seeds are, and one bought
+friend does not open a door.
 """
 
 from __future__ import annotations
@@ -28,6 +32,9 @@ Bools = npt.NDArray[np.bool_]
 _SETTLING = 20
 """Rounds after which the mean by which trust is measured moves no more."""
 
+_LEAST_PART = 1e-9
+"""Who passes on less than this of what they hold passes on nothing that shows."""
+
 
 def tenure_ramp(age_days: Floats, model: Trust) -> Floats:
     """0 up to `tenure_from_day`, 1 from `tenure_full_day`, straight between. Shape of `age_days`."""
@@ -46,60 +53,106 @@ def attention_left(actor: Ints, saturated: Floats, accounts: int, model: Trust) 
 
 @dataclass(frozen=True)
 class Passed:
-    """`held` (accounts,) of all the trust that seeds hand out, which sums to one, and how much of it the
-    `largest` (accounts,) single source of each passed on to it.
+    """The trust that seeds hand out, by their groups; of each group it sums to one.
+
+    `held` (accounts, groups) is what each account has of it, a seed its own included; `received` what
+    others passed on to it, `largest` how much of that its largest single source did. `share` (groups,) is
+    the part of all seeds that is in each group.
     """
 
     held: Floats
+    received: Floats
     largest: Floats
+    share: Floats
+
+
+def seed_groups(seed: Bools, since: Ints, model: Trust) -> Floats:
+    """Seeds by group, (accounts, groups): 1 where a seed belongs to a group, else 0.
+
+    `since` (accounts,) is the day from which an account's age counts, and groups are by that day: so
+    neither a name nor who else is a seed decides. Groups without a seed are left out; one at least is there.
+    """
+    group = np.where(seed, since % model.seed_groups, -1)
+    present = np.unique(group[seed]) if seed.any() else np.zeros(1, dtype=np.int64)
+    return np.asarray(group[:, None] == present, dtype=np.float64)
+
+
+def passed_part(trust: Floats, seed: Bools) -> Floats:
+    """Part of what it holds that each account may pass on, (accounts,) in [0, 1]: by its trust beside what
+    the trusted usually have. A seed passes on all: that is what it is there for.
+    """
+    total = float(trust.sum())
+    if total <= 0:
+        return np.ones(len(trust))
+    usual = float(trust @ trust) / total
+    return np.where(seed, 1.0, np.minimum(1.0, trust / usual))
 
 
 def trust_passed(
-    seed: Bools, actor: Ints, target: Ints, saturated: Floats, give_back: Floats, model: Trust
+    groups: Floats,
+    part: Floats,
+    actor: Ints,
+    target: Ints,
+    saturated: Floats,
+    give_back: Floats,
+    model: Trust,
 ) -> Passed:
-    """What each account holds, and from whom most.
+    """What each account holds, what it was passed, and from whom most.
 
-    Pairs are given by `actor`, `target`, `saturated` (G) and `give_back` (r), each (pairs,); each pair once.
+    `groups` (accounts, groups) are the seeds, `part` (accounts,) how much of what it holds each account
+    may pass on. Pairs are given by `actor`, `target`, `saturated` (G) and `give_back` (r), each (pairs,);
+    each pair once.
     """
+    accounts = len(groups)
     floor = model.give_back_floor
     weight = saturated * (floor + (1 - floor) * give_back)
+    given = np.maximum(np.bincount(actor, weights=weight, minlength=accounts), model.reserve)
+    reserve = given / np.maximum(part, _LEAST_PART)
     held = pagerank(
-        len(seed),
+        accounts,
         actor,
         target,
         weight,
-        restart=seed.astype(np.float64),
-        reserve=model.reserve,
+        restart=groups,
+        reserve=reserve,
         damping=model.damping,
         tolerance=model.tolerance,
     )
-    given = np.maximum(np.bincount(actor, weights=weight, minlength=len(seed)), max(model.reserve, 1e-300))
-    largest = np.zeros(len(seed))
-    np.maximum.at(largest, target, model.damping * held[actor] * weight / given[actor])
-    return Passed(held, largest)
+    by_target = np.argsort(target, kind="stable")
+    share = model.damping * weight / np.maximum(reserve[actor], 1e-300)
+    received, largest = np.zeros(held.shape), np.zeros(held.shape)
+    if len(target):
+        begins = np.flatnonzero(np.diff(target[by_target], prepend=-1))
+        who = target[by_target][begins]
+        for group in range(held.shape[1]):
+            of_pair = (share * held[actor, group])[by_target]
+            received[who, group] = np.add.reduceat(of_pair, begins)
+            largest[who, group] = np.maximum.reduceat(of_pair, begins)
+    seeds = groups.sum(axis=0)
+    total = float(seeds.sum())
+    return Passed(held, received, largest, seeds / total if total > 0 else np.ones(len(seeds)))
 
 
 def trust_goal(passed: Passed, trusted: Floats, seed: Bools, ramp: Floats, model: Trust) -> Floats:
     """The trust that each account is on its way to, (accounts,) in [0, 1].
 
-    What is held is measured by its mean over those who are trusted (`trusted` weighs them), so that
-    neither a network's size nor accounts that nobody trusts change anybody's. Little of it counts for
+    What was received is measured by what those who are trusted (`trusted` weighs them) hold on average, so
+    that neither a network's size nor accounts that nobody trusts change anybody's. Little of it counts for
     less than its share: splitting it over many accounts loses it. Of the largest source no more than
-    `single_source` counts.
+    `single_source` counts. Each group of seeds judges by itself; the goal is their mean, by seeds.
     """
     total = trusted.sum()
-    mean = float(passed.held @ trusted / total) if total > 0 else 0.0
-    if mean > 0:
-        alone = np.maximum(passed.largest / mean - model.single_source, 0.0)
-        relative = np.maximum(passed.held / mean - alone, 0.0)
-    else:
-        relative = np.zeros(len(passed.held))
-    reached = 1 - np.exp(-((relative / model.scale) ** model.steepness))
-    return np.asarray(np.maximum(reached, np.where(seed, model.seed_floor, 0.0)) * ramp)
+    mean = trusted @ passed.held / total if total > 0 else np.zeros(len(passed.share))
+    unit = np.where(mean > 0, mean, np.inf)
+    alone = np.maximum(passed.largest / unit - model.single_source, 0.0)
+    relative = np.maximum(passed.received / unit - alone, 0.0)
+    reached = (1 - np.exp(-((relative / model.scale) ** model.steepness))) @ passed.share
+    # Shares are rounded: their sum may pass 1 by a hair.
+    return np.asarray(np.clip(reached, np.where(seed, model.seed_floor, 0.0), 1.0) * ramp)
 
 
 def settled_trust(passed: Passed, seed: Bools, ramp: Floats, model: Trust) -> Floats:
-    """Trust on a history's first day, (accounts,): where the goal and the mean it is measured by agree."""
+    """Trust's goal on a history's first day, (accounts,): where it and the mean it is measured by agree."""
     trust = np.where(seed, 1.0, 0.0)
     for _ in range(_SETTLING):
         trust = trust_goal(passed, trust, seed, ramp, model)

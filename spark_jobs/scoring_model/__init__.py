@@ -72,6 +72,7 @@ class Trust(_Part):
     single_source: float = Field(gt=0)
     tolerance: float = Field(gt=0)
     seed_floor: float = Field(ge=0, le=1)
+    seed_groups: int = Field(gt=0)
     step: float = Field(gt=0, le=1)
     tenure_from_day: int = Field(ge=0)
     tenure_full_day: int = Field(gt=0)
@@ -168,6 +169,8 @@ class Interval(_Part):
     z: float = Field(gt=0)
     reaction_worth: float = Field(ge=0)
     evidence_weight: float = Field(ge=0)
+    least_doubt: float = Field(ge=0)
+    down: float = Field(gt=0)
 
 
 class Measures(_Part):

@@ -162,7 +162,10 @@ def _risen(means: Means, level: Level) -> Means:
     Only upwards: whom fewer react to fades on the slow mean's own half-life, so that silence costs
     what the method says and no more.
     """
-    slow, lasting = means.slow_level(level), lasting_level(means.recent, level)
+    slow = means.slow_level(level)
+    # A short history is not taken for a long one here either: else its eighteenth day would be a jump.
+    known = np.minimum(1.0, means.weight / level.minimum_weight)
+    lasting = lasting_level(means.recent, level) * known
     raised = (lasting > slow) & (slow > 0)
     factor = np.where(raised, np.divide(lasting, slow, out=np.ones(len(slow)), where=slow > 0), 1.0)
     return replace(means, slow=means.slow * factor[:, None], slow_sq=means.slow_sq * factor**2)

@@ -125,9 +125,8 @@ def person_day(before: PersonState, rows: AccountRows, scored: Bools, model: Sco
     score = state.score
 
     deviation = np.sqrt(_variance(by_network, rows, now, level, model))
-    reach_out = model.interval.z * deviation
-    low = score - (raw - points(np.maximum(level - reach_out, 0.0), model))
-    high = score + (points(level + reach_out, model) - raw)
+    upwards = points(level + model.interval.z * deviation, model) - raw
+    low, high = score - model.interval.down * upwards, score + upwards
     fast = combined(
         by_network.sum(rows.share * np.minimum(rows.fast_level, level_at(rows.ceiling_points, model)))
     )
@@ -221,11 +220,15 @@ def _smoothed(
 def _variance(
     by_network: ByNetwork, rows: AccountRows, now: Floats, level: Floats, model: ScoringModel
 ) -> Floats:
-    """Variance of the level: of the daily flows behind it, and more where few people stand behind it."""
+    """Variance of the level: of the daily flows behind it, and a part of it squared, more where few people
+    stand behind it.
+    """
     weight = np.divide(now, level[:, None], out=np.zeros_like(now), where=level[:, None] > 0)
     of_flow = (weight**2 * by_network.sum(rows.share**2 * rows.variance)).sum(axis=1)
     evidence = by_network.sum(rows.share * rows.evidence).sum(axis=1)
-    return np.asarray(of_flow + (model.interval.evidence_weight * level) ** 2 / (1 + evidence))
+    interval = model.interval
+    doubt = interval.evidence_weight**2 / (1 + evidence) + interval.least_doubt**2
+    return np.asarray(of_flow + doubt * level**2)
 
 
 def _changes(

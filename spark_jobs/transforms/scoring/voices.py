@@ -9,6 +9,8 @@ from spark_jobs.graph.trust import (
     attention_left,
     drawn_seeds,
     known_seeds,
+    passed_part,
+    seed_groups,
     settled_trust,
     tenure_ramp,
     trust_goal,
@@ -68,10 +70,13 @@ def trust_of_day(
     ramp = tenure_ramp(age, model.trust)
     ends = pairs.pairs.actor, pairs.pairs.target
     left = attention_left(pairs.pairs.actor, pairs.saturated, len(accounts), model.trust)
-    passed = trust_passed(seed, *ends, pairs.follow_saturated, pairs.give_back, model.trust)
+    groups = seed_groups(seed, accounts.since, model.trust)
+    part = passed_part(accounts.trust, seed)
+    passed = trust_passed(groups, part, *ends, pairs.follow_saturated, pairs.give_back, model.trust)
     if first:
-        return settled_trust(passed, seed, ramp, model.trust), left
-    goal = trust_goal(passed, accounts.trust, seed, ramp, model.trust)
+        goal = settled_trust(passed, seed, ramp, model.trust)
+    else:
+        goal = trust_goal(passed, accounts.trust, seed, ramp, model.trust)
     return trust_step(accounts.trust, goal, model.trust, clock), left
 
 

@@ -190,3 +190,16 @@ def test_equals_the_published_output(graph):
     vertices, source, target, wanted = read_graph(graph)
     got = pagerank(vertices, source, target, tolerance=0, max_iterations=graph.iterations or 300)
     assert _largest_error(got, wanted) <= graph.bound
+
+
+@settings(deadline=None)
+@given(edges, st.integers(0, 10**6))
+def test_many_surfers_at_once_go_as_each_alone(graph, number):
+    vertices, rows, _ = graph
+    source, target, weight = _arrays(rows)
+    restart = np.random.default_rng(number).integers(0, 3, size=(vertices, 4)).astype(np.float64)
+    reserve = np.random.default_rng(number).uniform(0, 20, vertices)
+    together = pagerank(vertices, source, target, weight, restart=restart, reserve=reserve, tolerance=1e-13)
+    for column, alone in zip(together.T, restart.T, strict=True):
+        own = pagerank(vertices, source, target, weight, restart=alone, reserve=reserve, tolerance=1e-13)
+        np.testing.assert_allclose(column, own, atol=1e-12)

@@ -108,8 +108,8 @@ def days_to_half(score: float, model: ScoringModel) -> float:
 
 
 def trust_of(held: float, model: ScoringModel) -> float:
-    """Trust of a grown account that holds so many times what the trusted hold on average."""
-    passed = Passed(np.array([1.0, held]), np.zeros(2))
+    """Trust of a grown account that many pass on so much to, in times of what the trusted hold on average."""
+    passed = Passed(np.array([[1.0], [held]]), np.array([[0.0], [held]]), np.zeros((2, 1)), np.ones(1))
     trusted, nobody = np.array([1.0, 0.0]), np.zeros(2, dtype=bool)
     return float(trust_goal(passed, trusted, nobody, np.ones(2), model.trust)[1])
 
@@ -147,14 +147,14 @@ WORKED: dict[str, Callable[[ScoringModel], str]] = {
         f"{per_week(every, m):.3f}" for every in (7, 1)
     ),
     "left of a reaction where the other was given a like, a reply, a like a day": lambda m: ", ".join(
-        f"{100 * left:.3g} %" if left > 1e-6 else "nothing"
+        f"{100 * left:.3g} %" if left > 1e-5 else "nothing"
         for left in (left_of("like", 1, m), left_of("reply", 1, m), left_of("like", daily_mass(m), m))
     ),
     "left of it if the one who gives it trades with half, once, twice M\N{SUBSCRIPT ZERO} people": lambda m: (
         ", ".join(f"{100 / (1 + times**m.circle.steepness):.0f} %" for times in (0.5, 1, 2))
     ),
-    "trust of who holds a twentieth, a tenth, a fifth of what the trusted hold": lambda m: ", ".join(
-        f"{trust_of(held, m):.2f}" for held in (0.05, 0.1, 0.2)
+    "trust of who is passed a fiftieth, a twentieth, a tenth of what the trusted hold": lambda m: ", ".join(
+        f"{trust_of(held, m):.2f}" for held in (0.02, 0.05, 0.1)
     ),
     "flow divided by, with 30 and with 110 follows that are not returned": lambda m: ", ".join(
         f"{unreturned_follows(many, m):.1f}" for many in (30, 110)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -71,6 +73,23 @@ def test_parts_and_changes_add_up_every_day(history, share):
         assert (day.score >= 1 - 1e-9).all()
         assert (day.score <= 100 + 1e-9).all()
         state, before, score_before = day.state, level, day.score
+
+
+@settings(deadline=None)
+@given(levels, ceilings, shares, splits)
+def test_the_range_reaches_further_down_than_up_and_evidence_makes_it_narrower(level, ceiling, share, split):
+    rows = account_rows(level, level, ceiling, share, split)
+    empty = PersonState.empty(PEOPLE, NETWORKS)
+    day = person_day(empty, rows, EVERYBODY, MODEL)
+    whole = (day.low > 1) & (day.high < MODEL.score.cap)
+    np.testing.assert_allclose(
+        (day.score - day.low)[whole], MODEL.interval.down * (day.high - day.score)[whole], atol=1e-9
+    )
+    more = person_day(empty, replace(rows, evidence=np.full(ROWS, 50.0)), EVERYBODY, MODEL)
+    np.testing.assert_array_equal(more.score, day.score)
+    assert (more.high - more.low <= day.high - day.low + 1e-9).all()
+    heard = whole & (more.high < MODEL.score.cap)
+    assert (more.high < day.high)[heard].all()
 
 
 any_shares = arrays(np.float64, ROWS, elements=st.one_of(st.just(0.0), st.floats(0, 1)))
