@@ -116,6 +116,7 @@ class Solicitation(_Part):
 
 class Intake(_Part):
     level_factor: float = Field(gt=0)
+    alike: float = Field(gt=0)
     rise_factor: float = Field(gt=0)
     base: float = Field(gt=0)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spark_jobs.scoring_model import KINDS, ScoringModel
-from spark_jobs.transforms.scoring.arrays import Floats, ratio, summed
+from spark_jobs.transforms.scoring.arrays import Floats, Ints, ratio, summed
 from spark_jobs.transforms.scoring.pairs import PairDay, Reactions
 
 
@@ -62,16 +62,28 @@ def solicitation_divisor(day: PairDay, trust: Floats, model: ScoringModel) -> Fl
     return np.asarray(1 + model.solicitation.rate * sought)
 
 
+_GRIDS = 5
+"""Grids, each a fifth of a mesh beside the last, on which who owes alike is told: their mean has no edge."""
+
+
 class Intake:
     """What reaction groups give their receivers on a day, within the day's bound.
 
-    The bound is on attention before give-back, and attention that owes nothing fills it first. So a
-    circle whose members react to each other cannot fill with applause what applause is not worth, and
-    a further reaction never displaces a better one: it adds or it does nothing.
+    The bound is on attention before give-back, and attention that owes less fills it first. So a circle
+    whose members react to each other cannot fill with applause what applause is not worth, and a further
+    reaction never displaces a better one: it adds or it does nothing. Those that are worth alike, within
+    `alike`, share what room is left: on the edge of a hair's difference nobody is let in or left out, and a
+    further reaction costs a better one that much of the day at most.
     """
 
     def __init__(
-        self, reactions: Reactions, offered: Floats, give_back: Floats, level: Floats, base: float
+        self,
+        reactions: Reactions,
+        offered: Floats,
+        give_back: Floats,
+        level: Floats,
+        base: float,
+        alike: float,
     ) -> None:
         """`offered` (groups,) is authority times fresh attention by what dampens the receiver's intake,
         `give_back` (groups,) what is left of each for what the receiver gave; `level` (accounts,) is
@@ -81,15 +93,10 @@ class Intake:
         self.target = reactions.target
         ages = int(reactions.age.max()) + 1 if len(reactions.age) else 1
         slot = reactions.target * ages + reactions.age
-        self.order = np.lexsort((-give_back, slot))
-        of_slot, of_worth = slot[self.order], give_back[self.order]
-        new_slot = np.append(True, of_slot[1:] != of_slot[:-1]) if len(slot) else np.zeros(0, dtype=bool)
-        # Those of the same worth share what room is left, so that no order of ids decides.
-        new_rank = new_slot | np.append(True, of_worth[1:] != of_worth[:-1]) if len(slot) else new_slot
-        self.rank = np.cumsum(new_rank) - 1
-        self.first_of_rank = np.flatnonzero(new_rank)
-        self.first_of_slot = np.flatnonzero(new_slot)
-        self.slot_of_rank = np.cumsum(new_slot)[self.first_of_rank] - 1 if len(slot) else self.first_of_rank
+        self.grids = [
+            _Grid(slot, np.floor(give_back / alike + grid / _GRIDS), reactions.target)
+            for grid in range(_GRIDS if len(slot) else 0)
+        ]
 
     def taken(self, level_factor: float) -> Floats:
         """The flow that each reaction group gives, (groups,), where a day of occurrence may bring
@@ -99,16 +106,36 @@ class Intake:
 
     def fraction(self, level_factor: float) -> Floats:
         """How much of each reaction group there is room for, (groups,) in [0, 1]."""
-        if len(self.offered) == 0:
+        if not self.grids:
             return np.zeros(0)
-        of_rank = np.add.reduceat(self.offered[self.order], self.first_of_rank)
+        bound = level_factor * self.level + self.base
+        shares = [grid.fraction(self.offered, bound) for grid in self.grids]
+        return np.asarray(np.sum(shares, axis=0) / _GRIDS)
+
+
+class _Grid:
+    """Reaction groups by slot (a receiver's day of occurrence) and, in it, by worth, the best first."""
+
+    def __init__(self, slot: Ints, worth: Floats, target: Ints) -> None:
+        """All (groups,), of one group at least."""
+        self.order = np.lexsort((-worth, slot))
+        of_slot, of_worth = slot[self.order], worth[self.order]
+        new_slot = np.append(True, of_slot[1:] != of_slot[:-1])
+        new_rank = new_slot | np.append(True, of_worth[1:] != of_worth[:-1])
+        self.rank = np.cumsum(new_rank) - 1
+        self.first_of_rank = np.flatnonzero(new_rank)
+        self.first_of_slot = np.flatnonzero(new_slot)
+        self.slot_of_rank = np.cumsum(new_slot)[self.first_of_rank] - 1
+        self.receiver = target[self.order][self.first_of_rank]
+
+    def fraction(self, offered: Floats, bound: Floats) -> Floats:
+        """How much of each group there is room for, (groups,), where `bound` (accounts,) fits in a slot."""
+        of_rank = np.add.reduceat(offered[self.order], self.first_of_rank)
         before = np.concatenate(([0.0], np.cumsum(of_rank)[:-1]))
-        first_rank_of_slot = self.rank[self.first_of_slot]
-        before = before - before[first_rank_of_slot][self.slot_of_rank]
-        receiver = self.target[self.order][self.first_of_rank]
-        room = np.maximum(level_factor * self.level[receiver] + self.base - before, 0.0)
+        before = before - before[self.rank[self.first_of_slot]][self.slot_of_rank]
+        room = np.maximum(bound[self.receiver] - before, 0.0)
         fraction = np.minimum(1.0, room / np.maximum(of_rank, 1e-300))
-        share = np.empty(len(self.offered))
+        share = np.empty(len(offered))
         share[self.order] = fraction[self.rank]
         return share
 

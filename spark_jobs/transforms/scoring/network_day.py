@@ -172,7 +172,14 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
 
     reactions = events.reactions
     offered = authority[reactions.actor] * pairs.fresh / divisor[reactions.target]
-    intake = Intake(reactions, offered, pairs.give_back[pairs.pair], level_before, model.intake.base)
+    intake = Intake(
+        reactions,
+        offered,
+        pairs.give_back[pairs.pair],
+        level_before,
+        model.intake.base,
+        model.intake.alike,
+    )
     fraction = intake.fraction(model.intake.level_factor)
     taken = offered * intake.give_back * fraction
     # A new level is proved by attention that owes nothing: what is given back counts twice against it.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spark_jobs.transforms.scoring.flow import Intake
 from spark_jobs.transforms.scoring.pairs import Reactions
 
-LEVEL, BASE = np.array([1.0, 0.5]), 0.25
+LEVEL, BASE, ALIKE = np.array([1.0, 0.5]), 0.25, 0.02
 
 groups = st.lists(
     st.tuples(st.integers(0, 1), st.integers(0, 2), st.floats(0, 5), st.sampled_from([0.1, 0.5, 0.9, 1.0])),
@@ -21,7 +21,7 @@ def intake(rows):
     target, age, offered, give_back = (np.array(column) for column in zip(*rows, strict=True))
     many = len(rows)
     reactions = Reactions(np.arange(many), target, np.zeros(many, int), age, np.ones(many, int))
-    return Intake(reactions, offered, give_back, LEVEL, BASE)
+    return Intake(reactions, offered, give_back, LEVEL, BASE, ALIKE)
 
 
 def received(rows, factor):
@@ -41,6 +41,27 @@ def test_no_day_brings_more_than_its_bound(rows, factor):
 @given(groups, groups, st.floats(0.5, 5))
 def test_more_never_gives_less(rows, more, factor):
     assert (received(rows + more, factor) >= received(rows, factor) - 1e-9).all()
+
+
+hardly_told_apart = st.lists(
+    st.tuples(st.integers(0, 1), st.integers(0, 2), st.floats(0, 5), st.floats(0.9, 0.95)), max_size=12
+)
+
+
+@given(hardly_told_apart, hardly_told_apart, st.floats(0.5, 5))
+def test_more_of_what_is_worth_alike_takes_no_more_than_the_difference(rows, more, factor):
+    bound = (factor * LEVEL + BASE)[:, None]
+    assert (received(rows + more, factor) >= received(rows, factor) - ALIKE * bound - 1e-9).all()
+
+
+@given(st.floats(0.8, 0.9), st.floats(1e-6, 1e-3))
+def test_a_hair_lets_nobody_in_and_leaves_nobody_out(worth, hair):
+    """Two reactions where there is room for one: by how much the better one is better, it gets more."""
+    rows = [(0, 0, 2.25, worth), (0, 0, 2.25, worth + hair)]
+    one, other = intake(rows).fraction(2.0)
+    assert abs(one - other) <= 2 / 5
+    far = intake([(0, 0, 2.25, worth), (0, 0, 2.25, worth + 2 * ALIKE)]).fraction(2.0)
+    np.testing.assert_allclose(far, [0, 1], atol=1e-12)
 
 
 @given(groups, st.randoms())
