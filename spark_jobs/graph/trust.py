@@ -119,13 +119,13 @@ def trust_passed(
         tolerance=model.tolerance,
     )
     by_target = np.argsort(target, kind="stable")
-    share = model.damping * weight / np.maximum(reserve[actor], 1e-300)
+    of_held = model.damping * weight / np.maximum(reserve[actor], 1e-300)
     received, largest = np.zeros(held.shape), np.zeros(held.shape)
     if len(target):
         begins = np.flatnonzero(np.diff(target[by_target], prepend=-1))
         who = target[by_target][begins]
         for group in range(held.shape[1]):
-            of_pair = (share * held[actor, group])[by_target]
+            of_pair = (of_held * held[actor, group])[by_target]
             received[who, group] = np.add.reduceat(of_pair, begins)
             largest[who, group] = np.maximum.reduceat(of_pair, begins)
     seeds = groups.sum(axis=0)

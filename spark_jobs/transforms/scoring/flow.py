@@ -90,7 +90,6 @@ class Intake:
         yesterday's.
         """
         self.offered, self.give_back, self.level, self.base = offered, give_back, level, base
-        self.target = reactions.target
         ages = int(reactions.age.max()) + 1 if len(reactions.age) else 1
         slot = reactions.target * ages + reactions.age
         self.grids = [

@@ -29,6 +29,14 @@ def community(people, per_person, seed):
     return key // people, key % people, random.uniform(0.2, 1.0, len(key))
 
 
+def drawn(number, people, seeds):
+    """So many seeds, accounts' days and what they are trusted, all by chance: (people,) each."""
+    random = np.random.default_rng(number)
+    seed = np.zeros(people, dtype=bool)
+    seed[random.choice(people, seeds, replace=False)] = True
+    return seed, random.integers(0, 3000, people), random.random(people)
+
+
 def goal_of(seed, since, pairs, trusted, part=None):
     actor, target, saturated = pairs
     passed = trust_passed(
@@ -59,11 +67,7 @@ def settled(seed, since, pairs, days=60):
 def test_no_seed_decides_more_than_its_groups_share_of_anybodys_trust(number, seeds, per_person):
     people = 60
     pairs = community(people, per_person, number)
-    random = np.random.default_rng(number)
-    seed = np.zeros(people, dtype=bool)
-    seed[random.choice(people, seeds, replace=False)] = True
-    since = random.integers(0, 3000, people)
-    trusted = random.random(people)
+    seed, since, trusted = drawn(number, people, seeds)
     before, passed = goal_of(seed, since, pairs, trusted, np.ones(people))
     dropped = int(np.flatnonzero(seed)[0])
     fewer = seed.copy()
@@ -82,11 +86,8 @@ def test_no_seed_decides_more_than_its_groups_share_of_anybodys_trust(number, se
 def test_what_is_passed_on_comes_from_what_is_held(number, seeds, per_person):
     people = 40
     pairs = community(people, per_person, number)
-    random = np.random.default_rng(number)
-    seed = np.zeros(people, dtype=bool)
-    seed[random.choice(people, seeds, replace=False)] = True
-    trusted = random.random(people)
-    goal, passed = goal_of(seed, random.integers(0, 3000, people), pairs, trusted)
+    seed, since, trusted = drawn(number, people, seeds)
+    goal, passed = goal_of(seed, since, pairs, trusted)
     assert np.all((goal >= 0) & (goal <= 1))
     np.testing.assert_allclose(passed.held.sum(axis=0), 1.0)
     assert np.all(passed.largest <= passed.received + 1e-15)

@@ -208,6 +208,7 @@ def test_the_prose_says_the_model_s_numbers(said):
     [
         ("one more each day after it", MODEL.ceiling.points_per_day == 1),
         ("in its first week", MODEL.ceiling.first_days == 7),
+        ("ten juries", MODEL.trust.seed_groups == 10),
         ("up to three times as much", MODEL.influence.at_most == 3),
         ("by half a point at most", MODEL.endorsement.most_points == 0.5),
         ("from the third day to the 21st", MODEL.level.quiet_from_day == 3),
