@@ -55,6 +55,7 @@ class GiveBack(_Part):
 class Circle(_Part):
     partner_mass: float = Field(gt=0)
     usual_times: float = Field(gt=0)
+    readers_times: float = Field(ge=0)
     at_least: float = Field(gt=0)
     steepness: float = Field(ge=1)
 
@@ -125,7 +126,7 @@ class Level(_Part):
     slow_half_life_days: float = Field(gt=0)
     fast_half_life_days: float = Field(gt=0)
     minimum_weight: float = Field(gt=0, le=1)
-    rise_windows: int = Field(gt=0)
+    rise_windows: int = Field(ge=2)
     rise_window_days: int = Field(gt=0)
     rise_doubt: float = Field(ge=0)
     quiet_clock: float = Field(gt=0, le=1)

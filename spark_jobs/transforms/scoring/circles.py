@@ -29,9 +29,11 @@ def after_circles(day: PairDay, trust: Floats, model: ScoringModel) -> Floats:
     """What is left of each pair's attention for its actor's other partners, (pairs,) in (0, 1].
 
     1 / (1 + (M / M0)^steepness), M the actor's partners without the receiver. So what somebody receives,
-    from whomever, never takes anything from what they receive. M0 is so many times the usual number of
-    partners in the network: where everybody answers everybody, that is no circle. It is the same for all, and
-    somebody's new partner moves it as one of thousands.
+    from whomever, never takes anything from what they receive. M0 is the larger of two. So many times the
+    usual number of partners in the network: where everybody answers everybody, that is no circle; it is the
+    same for all, and somebody's new partner moves it as one of thousands. And so many times the trusted
+    people who react to the actor and get nothing back, the receiver again left out: who has a large audience
+    knows many of it, while a circle has only itself.
     """
     rule = model.circle
     mutual = exchanged(day, model)
@@ -39,7 +41,10 @@ def after_circles(day: PairDay, trust: Floats, model: ScoringModel) -> Floats:
     partners = summed(target, trust[actor] * mutual, len(trust))
     others = np.maximum(partners[actor] - trust[target] * mutual, 0.0)
     usual = max(rule.at_least, rule.usual_times * usual_partners(partners, trust))
-    return np.asarray(1 / (1 + (others / usual) ** rule.steepness))
+    heard = trust[actor] * -np.expm1(-day.pairs.mass / rule.partner_mass)
+    readers = summed(target, heard, len(trust))[actor] - looked_up(heard, day.back)
+    allowed = np.maximum(usual, rule.readers_times * np.maximum(readers - others, 0.0))
+    return np.asarray(1 / (1 + (others / allowed) ** rule.steepness))
 
 
 def exchanged(day: PairDay, model: ScoringModel) -> Floats:

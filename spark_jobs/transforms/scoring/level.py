@@ -17,6 +17,12 @@ import numpy as np
 from spark_jobs.scoring_model import Level, ScoringModel
 from spark_jobs.transforms.scoring.arrays import Floats, Ints
 
+_SMALL_FLOW = 0.3
+"""Attention a day beside which a mean is small: a single reaction in weeks says nothing of lumps."""
+
+_INDEPENDENT = 20.0
+"""Some ten ordinary accounts' worth of variance: so few people do not show whether days hang together."""
+
 
 def clock_rate(silent_days: Ints, model: Level) -> Floats:
     """How fast time runs for each account after so many days without an action of its own."""
@@ -45,16 +51,17 @@ class Means:
     def fast_level(self, model: Level) -> Floats:
         return np.asarray(self.fast / np.maximum(self.fast_weight, model.minimum_weight))
 
-    def variance(self, model: Level, reaction_worth: float) -> Floats:
+    def variance(self, model: Level, reaction_worth: float, clustering: float) -> Floats:
         """Variance of the slow mean, (accounts,): of the daily flows behind it, and of their number.
 
         A sample of few days shows less spread than there is, for the rare large ones are not in it; so
-        what a Poisson count of reactions of `reaction_worth` each must have is added.
+        what a Poisson count of reactions of `reaction_worth` each must have is added. Both are multiplied by
+        `clustering`: days that come in lumps tell less than as many that do not hang together.
         """
         weight = np.maximum(self.weight, model.minimum_weight)
         mean = self.slow.sum(axis=1) / weight
         spread = np.maximum(self.slow_sq / weight - mean**2, 0.0) + reaction_worth * mean
-        return np.asarray(spread * self.weight_sq / weight**2)
+        return np.asarray(clustering * spread * self.weight_sq / weight**2)
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,27 @@ def without_revoked(
         recent=means.recent * factor[:, None],
     )
     return still, lost
+
+
+def clustering_of(recent: Floats, clock_days: float, level: Level) -> float:
+    """How many times the variance that independent days would have the network's longer means have, >= 1.
+
+    From the flow of the last days, (accounts, days): the variance between windows, times their length, by the
+    variance between days. Where a post draws reactions for days it is over 1. Nobody's own three windows say
+    enough, so it is taken over all; each account is measured in its own mean and `_SMALL_FLOW`, and
+    `_INDEPENDENT` further units of variance are counted in, of days that do not hang together. While the
+    history is shorter than the days remembered it is 1, and then comes in over as many days more.
+    """
+    days = recent.shape[1]
+    known = min(1.0, max(0.0, clock_days / days - 1))
+    if known == 0:
+        return 1.0
+    relative = recent / (recent.mean(axis=1, keepdims=True) + _SMALL_FLOW)
+    windows = relative.reshape(len(recent), level.rise_windows, level.rise_window_days).mean(axis=2)
+    between = level.rise_window_days * float(windows.var(axis=1, ddof=1).sum())
+    within = float(relative.var(axis=1, ddof=1).sum())
+    ratio = (between + _INDEPENDENT) / (within + _INDEPENDENT)
+    return float(1.0 + known * max(0.0, ratio - 1))
 
 
 def _later(recent: Floats, days: int) -> Floats:

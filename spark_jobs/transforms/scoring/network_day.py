@@ -24,7 +24,14 @@ from spark_jobs.transforms.scoring.flow import (
     posting_means,
     solicitation_divisor,
 )
-from spark_jobs.transforms.scoring.level import Arriving, Means, clock_rate, level_day, without_revoked
+from spark_jobs.transforms.scoring.level import (
+    Arriving,
+    Means,
+    clock_rate,
+    clustering_of,
+    level_day,
+    without_revoked,
+)
 from spark_jobs.transforms.scoring.own_score import own_score
 from spark_jobs.transforms.scoring.pairs import (
     Follows,
@@ -240,7 +247,9 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         level_before=level_before,
         fast_level=moved.means.fast_level(model.level),
         variance=moved.means.variance(
-            model.level, model.interval.reaction_worth * usual_worth(pairs, trust, authority)
+            model.level,
+            model.interval.reaction_worth * usual_worth(pairs, trust, authority),
+            clustering_of(moved.means.recent, state.clock_days + clock, model.level),
         ),
         ceiling_points=ceiling,
         evidence=_evidence(pairs, given, trust, n, model),

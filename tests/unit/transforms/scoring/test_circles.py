@@ -62,9 +62,36 @@ def test_fans_who_are_not_answered_make_no_circle():
     assert answered[0, 1] < 0.1
 
 
+def test_who_is_read_by_many_may_know_many():
+    """Trading with twenty is much for one whom nobody else reads, little for one with a hundred readers."""
+    friends = [pair for friend in range(1, 21) for pair in ((0, friend), (friend, 0))]
+    unread = left([*friends, *QUIET], 300)[0, 1]
+    fans = [(fan, 0) for fan in range(160, 260)]
+    read = left([*friends, *fans, *QUIET], 300)[0, 1]
+    assert unread < 0.1
+    partner = 1 - np.exp(-1 / MODEL.circle.partner_mass)
+    share = 19 / (MODEL.circle.readers_times * 100)
+    assert read == pytest.approx(1 / (1 + share**MODEL.circle.steepness))
+    assert 19 * partner > MODEL.circle.at_least
+    # Fans whom nobody trusts are no audience.
+    trust = np.where(np.arange(300) < 160, 1.0, 0.0)
+    assert left([*friends, *fans, *QUIET], 300, trust)[0, 1] == pytest.approx(unread)
+
+
+@pytest.mark.parametrize(("so_far", "most"), [(0.5, 0.5), (0.65, 0.15), (0.8, 0.05)])
+def test_a_circle_is_its_own_audience_for_its_first_round_at_most(so_far, most):
+    """Of sixty, those who have reacted and are not yet answered hide the others less and less."""
+    random = np.random.default_rng(1)
+    pairs = [pair for pair in all_pairs(range(60)) if random.random() < so_far]
+    couples = [pair for n in range(100, 2100, 2) for pair in ((n, n + 1), (n + 1, n))]
+    found = left([*pairs, *couples], 2100)
+    assert np.mean([found[pair] for pair in pairs]) < most
+
+
 def test_where_all_talk_to_all_nobody_is_a_circle():
-    found = left(all_pairs(range(40)), 40)
-    assert min(found.values()) > 0.95
+    worth = set(left(all_pairs(range(40)), 40).values())
+    assert max(worth) == pytest.approx(min(worth))
+    assert min(worth) > 0.9
 
 
 def test_many_who_only_read_do_not_make_those_who_talk_a_circle():

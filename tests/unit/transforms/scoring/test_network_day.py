@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from worlds import MODEL, OLD, community, level, network_input, number, run
 
+from spark_jobs.transforms.scoring import network_day as module
 from spark_jobs.transforms.scoring.network_day import LONGEST_OUTAGE_DAYS
 
 
@@ -17,6 +18,20 @@ def test_level_changes_split_exactly():
             day.change_new_attention + day.change_fading + day.change_others_authority + day.change_give_back
         )
         np.testing.assert_allclose(split, day.level - day.level_before, atol=1e-12)
+
+
+def test_days_that_hang_together_widen_what_is_published(monkeypatch):
+    task = network_input(*community(30, 6, seed=3))
+    seen = []
+
+    def twice(recent, clock_days, _):
+        seen.append((recent.shape, clock_days))
+        return 2.0
+
+    plain = run(task, 6)[5].published.variance
+    monkeypatch.setattr(module, "clustering_of", twice)
+    np.testing.assert_allclose(run(task, 6)[5].published.variance, 2 * plain)
+    assert seen[-1] == ((30, MODEL.level.rise_memory_days), 6.0)
 
 
 def test_without_reactions_the_level_is_exactly_zero():
