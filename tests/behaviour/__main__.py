@@ -1,6 +1,7 @@
 """`make behaviour`: the design's table, measured on simulated people through the real pipeline.
 
     python -m tests.behaviour --to FOLDER [--people 4000] [--days 120] [--seed 1] [--arrays]
+        [--simulator audiences|posts]
 
 `--arrays` scores on the model's arrays, without files, Spark and marts: the same numbers in a tenth of
 the time, for tuning.
@@ -18,10 +19,13 @@ from rich.table import Table
 
 from spark_jobs.scoring_model import load_model
 from tests.behaviour.arrays import scores_of
-from tests.behaviour.community import World
+from tests.behaviour.community import World, community
 from tests.behaviour.measures import Line
 from tests.behaviour.pipeline import published_scores, run_pipeline, write_inbox
-from tests.behaviour.worlds import Set, whole_set
+from tests.behaviour.posts import posting_community
+from tests.behaviour.worlds import Set, Simulator, whole_set
+
+SIMULATORS: dict[str, Simulator] = {"audiences": community, "posts": posting_community}
 
 
 def through_the_pipeline(worlds: Set, folder: Path, days: int) -> list[Line]:
@@ -47,11 +51,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--reactions", type=float, default=0.6, help="a day, of the median person")
     parser.add_argument("--model", default="v1")
+    parser.add_argument("--simulator", choices=tuple(SIMULATORS), default="audiences")
     parser.add_argument("--arrays", action="store_true")
     asked = parser.parse_args()
     started = time.monotonic()
     worlds = whole_set(
-        World(people=asked.people, days=asked.days, seed=asked.seed, reactions=asked.reactions)
+        World(people=asked.people, days=asked.days, seed=asked.seed, reactions=asked.reactions),
+        SIMULATORS[asked.simulator],
     )
     rows = sum(len(whole.events) for whole in worlds.communities.values())
     if asked.arrays:
@@ -61,8 +67,9 @@ def main() -> None:
         lines = through_the_pipeline(worlds, asked.to, asked.days)
     missed = sum(line.holds is False for line in lines)
     title = (
-        f"{asked.people} people, {asked.days} days, seed {asked.seed}: {len(worlds.communities)} worlds, "
-        f"{rows:,} rows, {time.monotonic() - started:.0f} s; {missed} of {len(lines)} lines miss"
+        f"{asked.people} people, {asked.days} days, {asked.simulator}, seed {asked.seed}: "
+        f"{len(worlds.communities)} worlds, {rows:,} rows, {time.monotonic() - started:.0f} s; "
+        f"{missed} of {len(lines)} lines miss"
     )
     Console(width=150).print(shown(lines, title))
 

@@ -7,6 +7,7 @@ world that its demo was made from.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -96,13 +97,22 @@ class Endorsements:
     receiver: Ints = field(default_factory=_none)
 
 
+class Readers(Protocol):
+    """Who reacts to whom when a plant wants somebody to be reacted to."""
+
+    def anybody(self, random: np.random.Generator, many: int) -> Ints: ...
+
+    def reactors(self, random: np.random.Generator, target: Ints) -> Ints: ...
+
+
 @dataclass(frozen=True)
 class Community:
-    """A world's people, what they did, and whose accounts they are said to be."""
+    """A world's people, what they did, who reads them, and whose accounts they are said to be."""
 
     world: World
     people: People
     events: Events
+    readers: Readers
     links: Links = field(default_factory=Links)
     endorsements: Endorsements = field(default_factory=Endorsements)
 
@@ -160,7 +170,7 @@ class Audiences:
 
 
 def reactions_to(
-    world: World, audiences: Audiences, people: People, rate: Floats, random: np.random.Generator, days: range
+    world: World, audiences: Readers, people: People, rate: Floats, random: np.random.Generator, days: range
 ) -> Events:
     """Reactions that people receive at `rate` (people,) a day, and those given back for them."""
     wild = random.gamma(world.burstiness, 1 / world.burstiness, size=(len(days), len(rate)))
@@ -201,4 +211,4 @@ def community(world: World) -> Community:
         begun[: len(target) // 2] = 0
         ends = target != chosen
         parts.append(Events.of(begun, FOLLOW, target, chosen).where(ends))
-    return Community(world, people, Events.joined(parts))
+    return Community(world, people, Events.joined(parts), audiences)

@@ -156,7 +156,8 @@ def attack_lines(base: Played, attacked: Played) -> list[Line]:
         )
     if "minute bot" in subjects:
         bot = float(np.nanmax(score[subjects["minute bot"]]))
-        low = float(np.nanmax(score[subjects["minute bot"]] - median))
+        # In a history's first days the median person is at 1 as well.
+        low = float(np.nanmax((score[subjects["minute bot"]] - median)[:, median > 1]))
         lines.append(
             Line(
                 "a post a minute and no reaction",

@@ -7,12 +7,11 @@ without its plants is the control: the same people, the same days, the same chan
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tests.behaviour.community import (
-    Audiences,
     Community,
     Endorsements,
     Links,
@@ -34,7 +33,6 @@ class Planting:
     community: Community
     random: np.random.Generator
     people: People
-    audiences: Audiences
     added: list[Events] = field(default_factory=list)
     removed: list[Bools] = field(default_factory=list)
     subjects: dict[str, Ints] = field(default_factory=dict)
@@ -45,7 +43,7 @@ class Planting:
     @classmethod
     def of(cls, community: Community) -> Planting:
         random = np.random.default_rng((community.world.seed, community.world.history, 7))
-        return cls(community, random, community.people, Audiences(community.world, community.people))
+        return cls(community, random, community.people)
 
     @property
     def after(self) -> range:
@@ -74,17 +72,24 @@ class Planting:
         """Further reactions of the community to some, at `factor` times their usual rate."""
         rate = np.zeros(self.community.world.people)
         rate[who] = factor * self.people.influence[who]
-        return reactions_to(self.community.world, self.audiences, self.people, rate, self.random, days)
+        readers = self.community.readers
+        return reactions_to(self.community.world, readers, self.people, rate, self.random, days)
 
     def strangers(self, target: Ints) -> Ints:
         """Anybody of the community, one for each of `target`."""
-        return self.audiences.anybody(self.random, len(target))
+        return self.community.readers.anybody(self.random, len(target))
 
     def done(self) -> Community:
         events = self.community.events
         gone = np.logical_or.reduce(self.removed) if self.removed else np.zeros(len(events), dtype=bool)
         whole = Events.joined([events.where(~gone), *self.added])
-        return Community(self.community.world, self.people, whole, self.links, self.endorsements)
+        return replace(
+            self.community,
+            people=self.people,
+            events=whole,
+            links=self.links,
+            endorsements=self.endorsements,
+        )
 
 
 def lasting_rise(planting: Planting, many: int = 40) -> None:

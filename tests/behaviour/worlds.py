@@ -60,11 +60,16 @@ class Set:
         return lines
 
 
-def whole_set(world: World) -> Set:
+Simulator = Callable[[World], Community]
+
+
+def whole_set(world: World, simulator: Simulator = community) -> Set:
     """All worlds of the table."""
-    small = small_set(world, sizes=(20, 100, 1000), pods=(5, 20, 100), slow=((20, 3), (100, 10)))
+    small = small_set(
+        world, sizes=(20, 100, 1000), pods=(5, 20, 100), slow=((20, 3), (100, 10)), simulator=simulator
+    )
     base = small.communities["control"]
-    redrawn = community(replace(world, history=world.history + 1))
+    redrawn = simulator(replace(world, history=world.history + 1))
     fewer = base.people.verified.copy()
     seeds = np.flatnonzero(fewer)
     chosen = np.random.default_rng(world.seed).choice(seeds, size=max(1, len(seeds) // 10), replace=False)
@@ -78,10 +83,14 @@ def whole_set(world: World) -> Set:
 
 
 def small_set(
-    world: World, sizes: tuple[int, ...], pods: tuple[int, ...], slow: tuple[tuple[int, int], ...] = ()
+    world: World,
+    sizes: tuple[int, ...],
+    pods: tuple[int, ...],
+    slow: tuple[tuple[int, int], ...] = (),
+    simulator: Simulator = community,
 ) -> Set:
     """The community, and what happens to it. What would disturb each other has a world of its own."""
-    base = community(world)
+    base = simulator(world)
     plants = {
         "fortunes": fortunes(),
         "farms": farms(sizes),
