@@ -18,7 +18,7 @@ from spark_jobs.scoring_model import load_model
 from spark_jobs.taxonomy import load_taxonomy
 from spark_jobs.transforms.scoring.block_tables import NETWORK_STATES, PERSON_OUTPUT
 
-PEOPLE, DAYS = 150, 10
+PEOPLE, DAYS = 200, 12
 FIRST = CommunitySettings().first_day
 ALL_DAYS = [FIRST + timedelta(days=offset) for offset in range(DAYS)]
 MODEL = load_model("v1")
