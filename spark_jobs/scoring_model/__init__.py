@@ -171,6 +171,8 @@ class Interval(_Part):
     z: float = Field(gt=0)
     reaction_worth: float = Field(ge=0)
     evidence_weight: float = Field(ge=0)
+    clustering_flow: float = Field(gt=0)
+    clustering_prior: float = Field(gt=0)
     least_doubt: float = Field(ge=0)
     down: float = Field(gt=0)
 

@@ -170,7 +170,7 @@ class Audiences:
 
 
 def reactions_to(
-    world: World, audiences: Readers, people: People, rate: Floats, random: np.random.Generator, days: range
+    world: World, readers: Readers, people: People, rate: Floats, random: np.random.Generator, days: range
 ) -> Events:
     """Reactions that people receive at `rate` (people,) a day, and those given back for them."""
     wild = random.gamma(world.burstiness, 1 / world.burstiness, size=(len(days), len(rate)))
@@ -179,7 +179,7 @@ def reactions_to(
     many = counts[row, target]
     day = np.repeat(np.asarray(days, dtype=np.int64)[row], many)
     target = np.repeat(target.astype(np.int64), many)
-    actor = audiences.reactors(random, target)
+    actor = readers.reactors(random, target)
     topic = np.where(random.random(len(target)) < 0.7, people.interest[target], -1)
     received = Events.of(day, kinds(random, len(day)), actor, target, topic)
     received = received.where(actor != target)

@@ -29,7 +29,7 @@ def lumps(whole):
     days = whole.world.days
     daily = np.bincount(events.target * days + events.day, minlength=len(whole.people) * days)
     recent = daily.reshape(-1, days)[:, -MODEL.level.rise_memory_days :]
-    return clustering_of(recent.astype(float), float(days), MODEL.level)
+    return clustering_of(recent.astype(float), float(days), MODEL)
 
 
 def test_its_days_hang_together_and_the_other_simulators_do_not(base):

@@ -17,12 +17,6 @@ import numpy as np
 from spark_jobs.scoring_model import Level, ScoringModel
 from spark_jobs.transforms.scoring.arrays import Floats, Ints
 
-_SMALL_FLOW = 0.3
-"""Attention a day beside which a mean is small: a single reaction in weeks says nothing of lumps."""
-
-_INDEPENDENT = 20.0
-"""Some ten ordinary accounts' worth of variance: so few people do not show whether days hang together."""
-
 
 def clock_rate(silent_days: Ints, model: Level) -> Floats:
     """How fast time runs for each account after so many days without an action of its own."""
@@ -143,24 +137,25 @@ def without_revoked(
     return still, lost
 
 
-def clustering_of(recent: Floats, clock_days: float, level: Level) -> float:
+def clustering_of(recent: Floats, clock_days: float, model: ScoringModel) -> float:
     """How many times the variance that independent days would have the network's longer means have, >= 1.
 
     From the flow of the last days, (accounts, days): the variance between windows, times their length, by the
     variance between days. Where a post draws reactions for days it is over 1. Nobody's own three windows say
-    enough, so it is taken over all; each account is measured in its own mean and `_SMALL_FLOW`, and
-    `_INDEPENDENT` further units of variance are counted in, of days that do not hang together. While the
-    history is shorter than the days remembered it is 1, and then comes in over as many days more.
+    enough, so it is taken over all; each account is measured in its own mean and
+    `clustering_flow`, and `clustering_prior` further units of variance are counted in, of days that do not
+    hang together. While the history is shorter than the days remembered it is 1, and then comes in over as
+    many days more.
     """
-    days = recent.shape[1]
+    days, level, prior = recent.shape[1], model.level, model.interval.clustering_prior
     known = min(1.0, max(0.0, clock_days / days - 1))
     if known == 0:
         return 1.0
-    relative = recent / (recent.mean(axis=1, keepdims=True) + _SMALL_FLOW)
+    relative = recent / (recent.mean(axis=1, keepdims=True) + model.interval.clustering_flow)
     windows = relative.reshape(len(recent), level.rise_windows, level.rise_window_days).mean(axis=2)
     between = level.rise_window_days * float(windows.var(axis=1, ddof=1).sum())
     within = float(relative.var(axis=1, ddof=1).sum())
-    ratio = (between + _INDEPENDENT) / (within + _INDEPENDENT)
+    ratio = (between + prior) / (within + prior)
     return float(1.0 + known * max(0.0, ratio - 1))
 
 

@@ -249,7 +249,7 @@ def network_day(state: NetworkState, events: DayEvents, model: ScoringModel) -> 
         variance=moved.means.variance(
             model.level,
             model.interval.reaction_worth * usual_worth(pairs, trust, authority),
-            clustering_of(moved.means.recent, state.clock_days + clock, model.level),
+            clustering_of(moved.means.recent, state.clock_days + clock, model),
         ),
         ceiling_points=ceiling,
         evidence=_evidence(pairs, given, trust, n, model),

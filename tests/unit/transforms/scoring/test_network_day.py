@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from worlds import MODEL, OLD, community, level, network_input, number, run
 
-from spark_jobs.transforms.scoring import network_day as module
+from spark_jobs.transforms.scoring import network_day
 from spark_jobs.transforms.scoring.network_day import LONGEST_OUTAGE_DAYS
 
 
@@ -29,7 +29,7 @@ def test_days_that_hang_together_widen_what_is_published(monkeypatch):
         return 2.0
 
     plain = run(task, 6)[5].published.variance
-    monkeypatch.setattr(module, "clustering_of", twice)
+    monkeypatch.setattr(network_day, "clustering_of", twice)
     np.testing.assert_allclose(run(task, 6)[5].published.variance, 2 * plain)
     assert seen[-1] == ((30, MODEL.level.rise_memory_days), 6.0)
 
